@@ -1,0 +1,48 @@
+"""The family of errors. A message says what happened, the values, and what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AiperfError(Exception):
+    """Root of everything that this package raises on purpose."""
+
+
+class ConfigurationError(AiperfError):
+    """An option, a marker argument or a file that the user can correct before anything is sent."""
+
+
+class MeasurementError(AiperfError):
+    """The measurement could not be made. Never a pass and never a regression."""
+
+
+class EndpointError(MeasurementError):
+    """The endpoint cannot be used: refused, unknown host, not the API that was asked for, its own error."""
+
+
+class InvalidMeasurementError(MeasurementError):
+    """The load ran, but a validity check says that its numbers cannot be trusted."""
+
+
+class ProcessDiedError(MeasurementError):
+    """A process of ours ended in the middle of its work."""
+
+
+class BaselineError(AiperfError):
+    """A baseline file that cannot be read, is newer than this version, or cannot be written."""
+
+
+class Regression(AssertionError):  # noqa: N818  (its name is what users read in the short summary)
+    """The measurement is worse than its baseline by more than the tolerance and by more than noise."""
+
+
+class MissingBaselineError(AssertionError):
+    """There is no comparable baseline. An assertion, so that it fails the test in the call phase."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the nearest known word, or an empty string."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

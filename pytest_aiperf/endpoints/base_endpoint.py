@@ -1,0 +1,67 @@
+"""PYTEST_DONT_REWRITE. What an endpoint is to the rest: it formats requests and reads answers; it does no I/O."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One request of a conversation, before it is formatted for an API."""
+
+    text: str
+    max_tokens: int | None = None
+    model: str | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of this request's body; merged last, shallowly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestInfo:
+    """What a formatter needs: the conversation so far and the endpoint's own settings."""
+
+    turns: Sequence[Turn]
+    model: str
+    streaming: bool
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that the user adds to every body (``--aiperf-extra-inputs``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseFacts:
+    """What one complete answer says. `content` holds indices into the messages that were read."""
+
+    content: Sequence[int]
+    """Indices of the messages whose text, reasoning or tool call is not empty, in order."""
+    finished: bool
+    """The server said that the answer is complete (`finish_reason`, ``[DONE]``)."""
+    error_message: str | None = None
+    """Text of an error object in the answer, also after content."""
+    error_code: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class BaseEndpoint(ABC):
+    """Formats a request's body and reads its answer. Stateless; it never changes what it is given."""
+
+    path: ClassVar[str]
+    """Default path below the endpoint's URL."""
+    needs_finish: ClassVar[bool] = True
+    """A stream that ends without saying so is truncated."""
+
+    @abstractmethod
+    def format_payload(self, request: RequestInfo) -> dict[str, Any]:
+        """Return the JSON body of this request."""
+
+    @abstractmethod
+    def read_stream(self, messages: Sequence[Any], *, done: bool) -> ResponseFacts:
+        """Read the decoded messages of a complete stream; `done` tells that it ended with ``[DONE]``."""
+
+    @abstractmethod
+    def read_response(self, body: Any) -> ResponseFacts:
+        """Read the decoded body of an answer that was not streamed; its one content index is 0."""

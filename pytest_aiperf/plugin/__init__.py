@@ -1,0 +1,1 @@
+"""The registry: what exists by category and name, imported only when asked for."""

@@ -1,0 +1,14 @@
+"""The categories of things that can be registered."""
+
+from __future__ import annotations
+
+import enum
+
+
+class PluginType(enum.StrEnum):
+    """A category of `plugins.yaml`; the value is the category's key there."""
+
+    ENDPOINT = "endpoint"
+    METRIC = "metric"
+    SERVICE = "service"
+    TRANSPORT = "transport"
