@@ -34,7 +34,7 @@ class BaselineError(AiperfError):
     """A baseline file that cannot be read, is newer than this version, or cannot be written."""
 
 
-class Regression(AssertionError):  # noqa: N818  (its name is what users read in the short summary)
+class Regression(AssertionError):
     """The measurement is worse than its baseline by more than the tolerance and by more than noise."""
 
 

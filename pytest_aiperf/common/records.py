@@ -132,7 +132,7 @@ class RecordBatch:
             "errors": [{f.name: getattr(e, f.name) for f in fields(e)} for e in self.errors],
             "columns": [[name, c.dtype.str] for name, c in zip(names, columns, strict=True)],
         }
-        return header, [memoryview(c).cast("B") if c.size else memoryview(b"") for c in columns]
+        return header, [memoryview(c.data).cast("B") if c.size else memoryview(b"") for c in columns]
 
     @classmethod
     def from_buffers(cls, header: Mapping[str, Any], buffers: Sequence[bytes | memoryview]) -> RecordBatch:

@@ -16,24 +16,29 @@ def names(category: str) -> list[str]:
 
 
 def get_class(category: str, name: str) -> Any:
-    """Import and return the class that is registered under this name.
+    """Import and return the class that is registered under this name, or that ``"module:Class"`` names itself.
 
     Raises:
         ConfigurationError: no such category or name, or its module cannot be imported; the message says which.
     """
-    wanted = _normalised(name)
     entries = _category(category)
+    if ":" in name:
+        return _load(category, name, name, "as it was given")
+    wanted = _normalised(name)
     if wanted not in entries:
         known = ", ".join(entries)
-        raise ConfigurationError(f"unknown {category} {name!r}{did_you_mean(wanted, entries)}; there is: {known}")
-    path = entries[wanted]["class"]
+        raise ConfigurationError(
+            f"unknown {category} {name!r}{did_you_mean(wanted, entries)}; there is: {known}"
+        )
+    return _load(category, wanted, entries[wanted]["class"], "from plugins.yaml")
+
+
+def _load(category: str, name: str, path: str, source: str) -> Any:
     module, _, attribute = path.partition(":")
     try:
         return getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ConfigurationError(
-            f"{category} {wanted!r}: cannot load {path!r} (from plugins.yaml): {error}"
-        ) from error
+        raise ConfigurationError(f"{category} {name!r}: cannot load {path!r} ({source}): {error}") from error
 
 
 def _normalised(name: str) -> str:

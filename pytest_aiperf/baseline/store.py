@@ -1,0 +1,154 @@
+"""Read and write baseline files. A file is replaced as a whole or left alone; it is never half written."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pytest_aiperf.baseline.schema import SCHEMA, Baseline
+from pytest_aiperf.common.errors import BaselineError
+
+
+def load(path: Path) -> Baseline | None:
+    """Return the stored baseline, None where there is no such file.
+
+    Raises:
+        BaselineError: it cannot be read, is not JSON, does not fit the schema, or is newer than this version. The
+            message names the file and the place; the file is left alone.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BaselineError(
+            f"{path}: cannot be read: {error}. Mend it, or delete it and record again."
+        ) from None
+    return parse(text, source=str(path))
+
+
+def parse(text: str, *, source: str) -> Baseline:
+    """Return the baseline in `text`; errors as in `load`."""
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise BaselineError(f"{source}: not JSON: {error}. Mend it, or delete it and record again.") from None
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if not isinstance(schema, int):
+        raise BaselineError(f"{source}: not a baseline file: it has no integer 'schema'")
+    if schema > SCHEMA:
+        raise BaselineError(
+            f"{source}: written by a newer pytest-aiperf (schema {schema}, this one reads up to {SCHEMA}); "
+            "upgrade pytest-aiperf, or delete the file and record again."
+        )
+    return _validated(document, source)
+
+
+def _validated(document: Any, source: str) -> Baseline:
+    try:
+        baseline = Baseline.model_validate(document)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        raise BaselineError(
+            f"{source}: at {place}: {problem['msg']}. Mend it, or delete it and record again."
+        ) from None
+    if baseline.anchor not in {session.id for session in baseline.sessions}:
+        raise BaselineError(f"{source}: at anchor: no session has the id {baseline.anchor!r}")
+    return baseline
+
+
+def dump(baseline: Baseline) -> str:
+    """Return the file's text: fixed order, six significant digits, one short list a line, made to be reviewed."""
+    return _render(_rounded(baseline.model_dump(mode="json", by_alias=True)), 0) + "\n"
+
+
+def save(path: Path, text: str) -> None:
+    """Replace the file by `text`, atomically and durably.
+
+    Raises:
+        BaselineError: the directory cannot be written; nothing was changed.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False
+        ) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                os.chmod(file.name, 0o644)
+                os.replace(file.name, path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise BaselineError(f"{path}: cannot be written: {error}") from None
+
+
+def check_writable(path: Path) -> None:
+    """Raise a BaselineError when `save` would fail for this path: before a measurement, not after it."""
+    folder = next((p for p in [path.parent, *path.parent.parents] if p.exists()), Path("/"))
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or _read_only_file_system(folder):
+        raise BaselineError(
+            f"{path}: cannot be written: {folder} is not a writable directory. "
+            "Nothing was measured. Give a writable --aiperf-baseline-dir."
+        )
+
+
+def _read_only_file_system(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return _six_digits(value)
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    return value
+
+
+def _six_digits(value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    rounded = float(f"{value:.6g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
+
+
+def _render(value: Any, depth: int) -> str:
+    pad, inner = "  " * depth, "  " * (depth + 1)
+    if isinstance(value, Mapping) and value:
+        rows = [f"{inner}{json.dumps(key)}: {_render(item, depth + 1)}" for key, item in _ordered(value)]
+        return "{\n" + ",\n".join(rows) + f"\n{pad}}}"
+    if isinstance(value, list) and any(isinstance(item, (Mapping, list)) for item in value):
+        rows = [f"{inner}{_render(item, depth + 1)}" for item in value]
+        return "[\n" + ",\n".join(rows) + f"\n{pad}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+_ORDER: Sequence[str] = ("schema", "stats_version", "key", "anchor", "variance", "sessions")
+_LAST: Sequence[str] = ("hist", "environment", "recorded")
+"""Bulky and volatile parts stand last, so that a diff begins with what matters."""
+
+
+def _ordered(value: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
+    def rank(key: str) -> tuple[int, int, str]:
+        if key in _ORDER:
+            return 0, _ORDER.index(key), key
+        return (2, _LAST.index(key), key) if key in _LAST else (1, 0, key)
+
+    return sorted(value.items(), key=lambda pair: rank(pair[0]))

@@ -1,0 +1,1 @@
+"""Configuration: one declaration per option, layers merged by precedence, one validated result."""

@@ -1,0 +1,149 @@
+"""The options as plain data: what pytest needs before anything heavy may be imported, rendered as a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+import annotated_types
+
+from pytest_aiperf.config.cli_config import CLIConfig
+from pytest_aiperf.config.cli_parameter import CLIParameter, Groups
+from pytest_aiperf.config.coercion import parse_duration_s, parse_fraction, parse_mapping
+
+HEAD = '''"""PYTEST_DONT_REWRITE. Generated from pytest_aiperf/config/cli_config.py by docs/generate.py; do not edit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Option(NamedTuple):
+    """One option as pytest needs it: no pydantic is imported to print ``--help``."""
+
+    field: str
+    flag: str
+    kind: str
+    group: str
+    help: str
+    choices: tuple[str, ...] = ()
+    bounds: tuple[float | None, float | None, float | None] = (None, None, None)
+    """Least value, least value exclusive, greatest value."""
+    metavar: str | None = None
+    bare: str | None = None
+    marker: bool = False
+
+
+OPTIONS: tuple[Option, ...] = (
+'''
+
+
+def parameter_of(field: Any) -> CLIParameter:
+    """Return the `CLIParameter` of a `CLIConfig` field."""
+    return next(item for item in field.metadata if isinstance(item, CLIParameter))
+
+
+def rows() -> Iterator[dict[str, Any]]:
+    """Yield one row per option, in the order of the declaration; only what differs from the row's defaults."""
+    for name, field in CLIConfig.model_fields.items():
+        parameter = parameter_of(field)
+        kind, choices = _kind(field)
+        row: dict[str, Any] = {
+            "field": name,
+            "flag": parameter.name[0].removeprefix("--"),
+            "kind": kind,
+            "group": str(parameter.group.value),
+            "help": _help(field),
+        }
+        optional = {
+            "choices": choices,
+            "bounds": _bounds(field),
+            "metavar": parameter.metavar,
+            "bare": parameter.bare,
+            "marker": parameter.marker,
+        }
+        yield row | {k: v for k, v in optional.items() if v not in ((), None, False, (None, None, None))}
+
+
+def render_module() -> str:
+    """Return the text of pytest_plugin/option_table.py."""
+    lines = [HEAD]
+    for row in rows():
+        lines.append("    Option(\n")
+        lines.extend(f"        {key}={value!r},\n" for key, value in row.items())
+        lines.append("    ),\n")
+    lines.append(")\n")
+    return "".join(lines)
+
+
+def render_markdown() -> str:
+    """Return the text of docs/cli-options.md."""
+    lines = ["# Options\n", "\n"]
+    lines.append(
+        "Every option can be given in several places; the first of these that gives it wins: `aiperf.run(...)`,\n"
+    )
+    lines.append(
+        "the nearest `@pytest.mark.aiperf(...)`, outer markers, the command line, the environment, the ini file.\n"
+    )
+    lines.append(
+        "The environment variable of `--aiperf-request-count` is `AIPERF_REQUEST_COUNT`. The API key comes from\n"
+    )
+    lines.append("`AIPERF_API_KEY` only: command lines are copied into logs and to every xdist worker.\n")
+    table = list(rows())
+    for group in Groups:
+        members = [row for row in table if row["group"] == group.value]
+        if members:
+            lines.append(f"\n## {group.value}\n\n")
+            lines.append(
+                "| option | ini key | marker and `run()` | default | meaning |\n|---|---|---|---|---|\n"
+            )
+            lines.extend(_markdown_row(row) for row in members)
+    return "".join(lines)
+
+
+def _markdown_row(row: dict[str, Any]) -> str:
+    field = CLIConfig.model_fields[row["field"]]
+    default = "" if field.default is None else f"`{field.default}`"
+    marker = f"`{row['field']}=`" if row.get("marker") else ""
+    value = f"={row['metavar']}" if row.get("metavar") else ""
+    if row.get("choices") and row["kind"] == "choice":
+        value = "=" + "\\|".join(row["choices"])
+    text = row["help"].replace("%%", "%").replace("|", "\\|")
+    return f"| `--aiperf-{row['flag']}{value}` | `aiperf_{row['field']}` | {marker} | {default} | {text} |\n"
+
+
+def _help(field: Any) -> str:
+    text = str(field.description)
+    shown = field.default if not isinstance(field.default, bool) else None
+    return text if shown is None or "Default" in text else f"{text} Default: {shown}."
+
+
+def _kind(field: Any) -> tuple[str, tuple[str, ...]]:
+    annotation = field.annotation
+    members = [a for a in get_args(annotation) if a is not type(None)]
+    if type(None) in get_args(annotation):
+        annotation = members[0]
+    coercions = [getattr(item, "func", None) for item in field.metadata]
+    if parse_duration_s in coercions:
+        return "duration", ()
+    if parse_fraction in coercions:
+        return "fraction", ()
+    if parse_mapping in coercions:
+        return "mapping", ()
+    if get_origin(annotation) is list:
+        return "list", get_args(get_args(annotation)[0])
+    if get_args(annotation):
+        return "choice", tuple(get_args(annotation))
+    return {bool: "bool", int: "int", float: "float"}.get(annotation, "str"), ()
+
+
+def _bounds(field: Any) -> tuple[float | None, float | None, float | None]:
+    least = over = most = None
+    for item in field.metadata:
+        if isinstance(item, annotated_types.Ge):
+            least = item.ge
+        elif isinstance(item, annotated_types.Gt):
+            over = item.gt
+        elif isinstance(item, annotated_types.Le):
+            most = item.le
+    return least, over, most  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""What is asked: prompts made here or read from files."""

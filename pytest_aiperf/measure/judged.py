@@ -1,0 +1,141 @@
+"""What is judged: which metrics, with which tolerance, and their values as the gate wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_aiperf.baseline.schema import Baseline, Distribution, Run, Session, SingleValue
+from pytest_aiperf.common.errors import ConfigurationError
+from pytest_aiperf.config.aiperf_config import AIPerfConfig
+from pytest_aiperf.config.tolerance import Tolerance
+from pytest_aiperf.judge.holm import MetricSamples
+from pytest_aiperf.judge.run_summary import min_requests
+from pytest_aiperf.judge.samples import Policy, Relation, RunStat
+from pytest_aiperf.metrics.registry import all_metrics, parse_judged, short_name
+
+DEFAULT_TOLERANCE: Final = Tolerance(relative=0.05)
+TAIL_TOLERANCE: Final = Tolerance(relative=0.10)
+_TAILS: Final = ("p90", "p95", "p99")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedMetric:
+    """One statistic of one metric, and how much worse it may be."""
+
+    tag: str
+    statistic: str
+    tolerance: Tolerance
+
+    @property
+    def name(self) -> str:
+        """Name in files and documents: ``time_to_first_token.p50``, ``request_throughput``."""
+        return self.tag if self.statistic == "value" else f"{self.tag}.{self.statistic}"
+
+    @property
+    def label(self) -> str:
+        """Name for people: ``ttft p50``."""
+        return (
+            short_name(self.tag) if self.statistic == "value" else f"{short_name(self.tag)} {self.statistic}"
+        )
+
+    @property
+    def min_requests(self) -> int:
+        """Requests per run that the statistic needs to be judged."""
+        return 1 if self.statistic == "value" else min_requests(self.statistic)
+
+    @property
+    def unit(self) -> str:
+        """Unit of its values."""
+        return all_metrics()[self.tag].unit
+
+
+def judged_metrics(config: AIPerfConfig) -> Sequence[JudgedMetric]:
+    """Return the judged metrics: those that the user names, else the defaults; each named one at most once.
+
+    By default TTFT p50, ITL p50 and the tail of the request latency, none an algebraic twin of another. A p95
+    needs 200 requests a run: below that it is reported and not judged.
+
+    Raises:
+        ConfigurationError: an unknown name, or a metric that has no better or worse.
+    """
+    tolerances = {parse_judged(key): value for key, value in config.verdict.tolerance.items()}
+    if config.verdict.metrics is not None:
+        wanted = [parse_judged(text) for text in config.verdict.metrics]
+    else:
+        wanted = [*_defaults(config), *tolerances]
+    return [
+        JudgedMetric(tag=tag, statistic=statistic, tolerance=_tolerance(tag, statistic, tolerances))
+        for tag, statistic in dict.fromkeys(wanted)
+        if _can_be_judged(tag)
+    ]
+
+
+def _defaults(config: AIPerfConfig) -> Sequence[tuple[str, str]]:
+    if not config.endpoint.streaming:
+        return [("request_latency", "p50")]
+    chosen = [("time_to_first_token", "p50")]
+    if config.input.osl >= 2:
+        chosen.append(("inter_token_latency", "p50"))
+    if config.load.request_count >= min_requests("p95"):
+        chosen.append(("request_latency", "p95"))
+    return chosen
+
+
+def _can_be_judged(tag: str) -> bool:
+    if all_metrics()[tag].direction == "neutral":
+        raise ConfigurationError(f"{tag} cannot be judged: neither more nor less of it is better")
+    return True
+
+
+def _tolerance(tag: str, statistic: str, given: Mapping[tuple[str, str], Tolerance]) -> Tolerance:
+    default = TAIL_TOLERANCE if statistic in _TAILS else DEFAULT_TOLERANCE
+    chosen = given.get((tag, statistic), default)
+    unit = all_metrics()[tag].unit
+    if chosen.floor and chosen.unit not in (None, unit):
+        raise ConfigurationError(f"tolerance of {tag}: the floor is in {chosen.unit}, the metric in {unit}")
+    return chosen
+
+
+def samples(
+    metric: JudgedMetric,
+    baseline: Sequence[Session],
+    candidate: Sequence[Sequence[Run]],
+    config: AIPerfConfig,
+    host: str,
+) -> MetricSamples:
+    """Return one metric's values on both sides and the policy by which they are compared."""
+    relation: Relation = "same_host" if all(s.environment.host == host for s in baseline) else "same_part"
+    definition = all_metrics()[metric.tag]
+    policy = Policy(
+        tolerance=metric.tolerance.relative,
+        floor=metric.tolerance.floor,
+        direction="higher" if definition.direction == "higher" else "lower",
+        relation=relation,
+        strict=config.verdict.strict,
+        min_requests=metric.min_requests,
+        deterministic=definition.deterministic,
+    )
+    return MetricSamples(
+        baseline=[[run_value(run, metric) for run in session.runs] for session in baseline],
+        candidate=[[run_value(run, metric) for run in runs] for runs in candidate],
+        policy=policy,
+    )
+
+
+def run_value(run: Run, metric: JudgedMetric) -> RunStat:
+    """Return one run's value of a judged metric; a value of None where the run has none."""
+    found = run.metrics.get(metric.tag)
+    if isinstance(found, SingleValue):
+        return RunStat(found.value, run.n_ok, None, run.n_err)
+    if not isinstance(found, Distribution):
+        return RunStat(None, 0, None, run.n_err)
+    value = getattr(found, metric.statistic)
+    return RunStat(value, found.count + run.n_err, found.var_within.get(metric.statistic), run.n_err)
+
+
+def stall_threshold_of(baseline: Baseline) -> float | None:
+    """Return the stored threshold of the anchor session, None where it has none."""
+    anchor = next(session for session in baseline.sessions if session.id == baseline.anchor)
+    return next((run.stalls.threshold_ms for run in anchor.runs if run.stalls), None)

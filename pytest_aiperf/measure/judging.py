@@ -1,0 +1,163 @@
+"""Bring the runs of both sides before the judge: judged metrics, the error share, the stall share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_aiperf.baseline.schema import Run, Session
+from pytest_aiperf.config.aiperf_config import AIPerfConfig
+from pytest_aiperf.judge.confirmation import confirm
+from pytest_aiperf.judge.error_gate import judge_errors
+from pytest_aiperf.judge.holm import MetricSamples, judge_metrics
+from pytest_aiperf.judge.interval import run_interval
+from pytest_aiperf.judge.samples import Decision, Policy, RunStat
+from pytest_aiperf.judge.stall_gate import judge_stalls
+from pytest_aiperf.judge.verdict import another_look, combine, limit_mde
+from pytest_aiperf.measure.judged import JudgedMetric, samples
+from pytest_aiperf.measure.measurement import Comparison, Judgement
+
+Sessions = Sequence[Sequence[Run]]
+ERRORS = "error_share"
+STALLS = "stall_share"
+_MAX_ERROR_SHARE = 0.05
+"""Above this the survivors are no sample of the latency: only the error share is judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One test's baseline and what is judged about it."""
+
+    config: AIPerfConfig
+    metrics: Sequence[JudgedMetric]
+    baseline: Sequence[Session]
+    host: str
+    """Where this measurement runs, to tell the same machine from another."""
+
+    def judge(self, runs: Sequence[Run], look: int) -> Judgement:
+        """Judge the runs so far at one of the planned looks."""
+        decisions = self._decide([runs], look)
+        verdict, reason = combine(decisions)
+        looks = len(Policy().looks)
+        return Judgement(
+            verdict=verdict,
+            reason=reason,
+            comparisons=self._comparisons([runs], decisions),
+            more_runs_help=another_look(decisions, look, looks),
+        )
+
+    def confirm(self, first: Sequence[Run], second: Sequence[Run], look: int) -> Judgement:
+        """Judge again after a second session: what the first called regressed must hold over both."""
+        alone = self._decide([first], look)
+        both = self._decide([first, second], look)
+        for name, samples_ in self._samples([first]).items():
+            if alone.get(name) is not None and alone[name].verdict == "regressed":
+                later = self._samples([second])[name].candidate[0]
+                both[name] = confirm(samples_.baseline, samples_.candidate[0], later, samples_.policy, look)
+        for name, decision in both.items():
+            if decision.verdict == "regressed" and alone[name].verdict != "regressed":
+                both[name] = replace(
+                    decision, verdict="inconclusive", reason=f"only with more runs: {decision.reason}"
+                )
+        verdict, reason = combine(both)
+        return Judgement(verdict=verdict, reason=reason, comparisons=self._comparisons([first, second], both))
+
+    def _decide(self, candidate: Sessions, look: int) -> dict[str, Decision]:
+        decisions: dict[str, Decision] = {}
+        if _error_share(candidate) <= _MAX_ERROR_SHARE:
+            decisions.update(judge_metrics(self._samples(candidate), look))
+            if self.config.verdict.max_mde is not None:
+                decisions = {n: limit_mde(d, self.config.verdict.max_mde) for n, d in decisions.items()}
+            decisions.update(self._stalls(candidate, look))
+        before = _totals([session.runs for session in self.baseline])
+        decisions[ERRORS] = judge_errors(before, _totals(candidate), alpha=_alpha(look))
+        return decisions
+
+    def _stalls(self, candidate: Sessions, look: int) -> Mapping[str, Decision]:
+        before = [[(r.stalls.count, r.n_ok) for r in s.runs if r.stalls] for s in self.baseline]
+        now = [[(r.stalls.count, r.n_ok) for r in runs if r.stalls] for runs in candidate]
+        if not any(before) or not any(now):
+            return {}
+        return {STALLS: judge_stalls(before, now, alpha=_alpha(look))}
+
+    def _samples(self, candidate: Sessions) -> dict[str, MetricSamples]:
+        return {m.name: samples(m, self.baseline, candidate, self.config, self.host) for m in self.metrics}
+
+    def _comparisons(self, candidate: Sessions, decisions: Mapping[str, Decision]) -> Sequence[Comparison]:
+        pairs = self._samples(candidate)
+        rows = [_metric_row(m, pairs[m.name], decisions[m.name]) for m in self.metrics if m.name in decisions]
+        before = [session.runs for session in self.baseline]
+        if STALLS in decisions:
+            rows.append(
+                _share_row(STALLS, "stalls", decisions[STALLS], _stall_share(before), _stall_share(candidate))
+            )
+        rows.append(
+            _share_row(ERRORS, "errors", decisions[ERRORS], _error_share(before), _error_share(candidate))
+        )
+        return rows
+
+
+def _metric_row(metric: JudgedMetric, pair: MetricSamples, decision: Decision) -> Comparison:
+    baseline, baseline_half = _value_and_half(pair.baseline, pair.policy)
+    now, now_half = _value_and_half(pair.candidate, pair.policy)
+    floor = pair.policy.floor / baseline if baseline else 0.0
+    return Comparison(
+        metric=metric.name,
+        label=metric.label,
+        unit=metric.unit,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        baseline=baseline,
+        now=now,
+        baseline_half=baseline_half,
+        now_half=now_half,
+        change=decision.change,
+        ci95=decision.ci95,
+        tolerance=max(pair.policy.tolerance, floor),
+        mde=decision.mde,
+        improved=decision.improved,
+    )
+
+
+def _value_and_half(side: Sequence[Sequence[RunStat]], policy: Policy) -> tuple[float | None, float | None]:
+    """The side's value and half its interval, both from the values that the gate compares."""
+    interval = run_interval(side, policy)
+    if interval is None:
+        return None, None
+    low, high = interval
+    middle = (low * high) ** 0.5
+    return middle, (high - low) / 2
+
+
+def _share_row(name: str, label: str, decision: Decision, before: float, now: float) -> Comparison:
+    return Comparison(
+        metric=name,
+        label=label,
+        unit="share",
+        verdict=decision.verdict,
+        reason=decision.reason,
+        baseline=before,
+        now=now,
+        change=decision.change,
+        improved=decision.improved,
+    )
+
+
+def _totals(side: Sessions) -> tuple[int, int]:
+    runs = [run for session in side for run in session]
+    return sum(run.n_ok for run in runs), sum(run.n_err for run in runs)
+
+
+def _error_share(side: Sessions) -> float:
+    n_ok, n_err = _totals(side)
+    return n_err / (n_ok + n_err) if n_ok + n_err else 0.0
+
+
+def _stall_share(side: Sessions) -> float:
+    runs = [run for session in side for run in session if run.stalls]
+    total = sum(run.n_ok for run in runs)
+    return sum(run.stalls.count for run in runs if run.stalls) / total if total else 0.0
+
+
+def _alpha(look: int) -> float:
+    return Policy().alpha_fail[look]

@@ -1,0 +1,371 @@
+"""One measurement from beginning to end: probe, rehearsal, runs until the judge has seen enough, verdict.
+
+The order of precautions is that of cost: what is wrong with the configuration or the baseline file is told before
+the first request, a wrong URL or model by a single request, an overloaded server by the rehearsal.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from pytest_aiperf.baseline import history, keys, store
+from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Distribution, Run, Session
+from pytest_aiperf.common.errors import ConfigurationError, MeasurementError
+from pytest_aiperf.config.aiperf_config import AIPerfConfig
+from pytest_aiperf.engine.plan import LoadPlan
+from pytest_aiperf.judge.samples import Policy
+from pytest_aiperf.judge.stall_gate import stall_threshold
+from pytest_aiperf.measure.judged import judged_metrics, stall_threshold_of
+from pytest_aiperf.measure.judging import Case
+from pytest_aiperf.measure.measurement import Judgement, Measurement
+from pytest_aiperf.measure.provenance import environment, host_hash, recorded, utc_now
+from pytest_aiperf.measure.run_data import STALL_METRIC, RunData, count_stalls
+from pytest_aiperf.measure.runs import LoadRunner, Progress, RunMaker, merge_errors
+from pytest_aiperf.measure.target import find_target
+from pytest_aiperf.measure.validity import Check
+from pytest_aiperf.measure.workload import build_workload
+from pytest_aiperf.metrics.base_metric import Floats
+from pytest_aiperf.metrics.tokens import osl_source
+
+RECORD_RUNS: Final = 5
+CONFIRM_RUNS: Final = 3
+COOL_DOWN_S: Final = 1.0
+QUICK_REQUESTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureRequest:
+    """What a surface asks for."""
+
+    config: AIPerfConfig
+    test: str
+    """Stable id of the test: path, class, function, parameters."""
+    name: str | None = None
+    baseline_path: Path | None = None
+    """None measures without a baseline."""
+    update: frozenset[str] = frozenset()
+    """Categories to record: missing, regressed, improved, all."""
+    accelerator: Mapping[str, object] = field(default_factory=dict)
+    """Part of the hard key: accelerator, accelerator_count, power_limit_w."""
+    restart: Callable[[], None] | None = None
+    """Restarts the server before a confirmation session."""
+
+
+def measure(
+    request: MeasureRequest, *, load: LoadRunner, on_progress: Callable[[Progress], None] | None = None
+) -> Measurement:
+    """Measure and judge.
+
+    Raises:
+        ConfigurationError: the judged metrics or the endpoint's name are wrong.
+        BaselineError: the stored baseline cannot be read, or could not be written.
+        EndpointError: the server cannot be used.
+        MeasurementError: the load could not be made.
+    """
+    return _Measuring(request, load, on_progress).measure()
+
+
+class _Measuring:
+    def __init__(
+        self, request: MeasureRequest, load: LoadRunner, on_progress: Callable[[Progress], None] | None
+    ) -> None:
+        self.request, self.config = request, _effective(request)
+        self.started_at, self.started_s = utc_now(), time.monotonic()
+        self.metrics = judged_metrics(self.config)
+        self.stored = store.load(request.baseline_path) if request.baseline_path else None
+        if request.update and request.baseline_path:
+            store.check_writable(request.baseline_path)
+        self.target = find_target(self.config)
+        self.workload = build_workload(self.config, model=self.target.model)
+        self.key = self._key()
+        self.incomparable = keys.differences(self.stored, self.key) if self.stored else ()
+        self.comparable = self.stored if self.stored and not self.incomparable else None
+        self.data: list[list[RunData]] = [[]]
+        self.maker = RunMaker(
+            load=load,
+            plan=self._plan(),
+            workload=self.workload,
+            config=self.config,
+            stall_threshold_ms=stall_threshold_of(self.comparable) if self.comparable else None,
+            on_progress=on_progress,
+        )
+
+    def measure(self) -> Measurement:
+        self.maker.probe()
+        if self.config.verdict.mode == "quick":
+            self._runs("quick", 1)
+            return self._finish(Judgement(verdict="measured", reason="quick: one short run, not compared"))
+        self.maker.rehearse()
+        judgement = self._recording() if self._records_anyway() else self._checking()
+        return self._finish(judgement)
+
+    def _recording(self) -> Judgement:
+        """Five runs; the comparison only tells an accepted change of level from one more session of the same."""
+        self._runs("run", RECORD_RUNS)
+        if self.comparable is None:
+            return Judgement(verdict="measured", reason="recorded")
+        judgement = self._case(self.comparable).judge(self._summaries(0), Policy().looks.index(RECORD_RUNS))
+        return replace(judgement, verdict="measured", reason=f"recorded; before that: {judgement.reason}")
+
+    def _checking(self) -> Judgement:
+        looks = Policy().looks
+        if self.comparable is None or self.config.verdict.mode == "measure":
+            self._runs("run", looks[0])
+            return self._without_verdict()
+        case = self._case(self.comparable)
+        judgement = Judgement(verdict="inconclusive", reason="")
+        for look, runs in enumerate(looks):
+            if look and not self._time_for(runs - looks[look - 1]):
+                note = "the time budget (--aiperf-max-time) allows no more runs"
+                return replace(judgement, reason=f"{judgement.reason}; {note}")
+            self._runs("run", runs)
+            judgement = case.judge(self._summaries(0), look)
+            if self._broken_checks() or not judgement.more_runs_help:
+                break
+        if judgement.verdict == "regressed" and not self._broken_checks():
+            return self._confirmed(case, judgement, look)
+        return judgement
+
+    def _without_verdict(self) -> Judgement:
+        if self.comparable is not None:
+            judgement = self._case(self.comparable).judge(self._summaries(0), 0)
+            return replace(judgement, verdict="measured", reason=f"measured only: {judgement.reason}")
+        if self.config.verdict.mode == "measure" or self.request.baseline_path is None:
+            return Judgement(verdict="measured", reason="measured only: no baseline is compared")
+        if self.incomparable:
+            reason = f"the baseline is not comparable: {'; '.join(self.incomparable)}"
+            return Judgement(verdict="not_comparable", reason=reason)
+        return Judgement(verdict="no_baseline", reason="there is no baseline yet")
+
+    def _confirmed(self, case: Case, first: Judgement, look: int) -> Judgement:
+        """Ask a second session before red: an incident of one moment must not fail a test."""
+        if not self._time_for(CONFIRM_RUNS + 1):
+            return replace(first, reason=f"{first.reason}; not confirmed: the time budget ended")
+        time.sleep(COOL_DOWN_S)
+        if self.request.restart is not None:
+            self.request.restart()
+        self.data.append([])
+        self.maker.rehearse()
+        self._runs("confirmation", CONFIRM_RUNS)
+        return case.confirm(self._summaries(0), self._summaries(1), look)
+
+    def _runs(self, phase: str, until: int) -> None:
+        """Make runs of the present session until there are `until`."""
+        session = self.data[-1]
+        if not session and not self._time_for(until if phase == "run" else 1):
+            raise MeasurementError(
+                f"the time budget of {self.config.verdict.max_time_s:.0f} s is too short: the rehearsal took "
+                f"{self.maker.last_run_s:.1f} s and {until} such runs are needed. "
+                "Raise --aiperf-max-time or lower request_count."
+            )
+        while len(session) < until:
+            session.append(self.maker.run(phase, len(session) + 1, until))
+            if self._broken_checks():
+                return
+
+    def _time_for(self, runs: int) -> bool:
+        budget = self.config.verdict.max_time_s
+        return budget is None or time.monotonic() - self.started_s + runs * self.maker.last_run_s <= budget
+
+    def _broken_checks(self) -> Sequence[Check]:
+        """Fatal checks that failed. A high error share is fatal only where there is no baseline to judge it by."""
+        judged = (
+            ("error_share", "truncated_share")
+            if self.comparable is not None and not self._records_anyway()
+            else ()
+        )
+        return [c for c in self.maker.checks if c.fatal and not c.ok and c.check not in judged]
+
+    def _records_anyway(self) -> bool:
+        update = self.request.update
+        if self.request.baseline_path is None:
+            return False
+        return "all" in update or ("missing" in update and self.stored is None)
+
+    def _case(self, baseline: Baseline) -> Case:
+        sessions = history.judged_sessions(baseline)
+        return Case(config=self.config, metrics=self.metrics, baseline=sessions, host=host_hash())
+
+    def _summaries(self, session: int) -> Sequence[Run]:
+        return [data.summary for data in self.data[session]]
+
+    def _finish(self, judgement: Judgement) -> Measurement:
+        self._check_length()
+        broken = self._broken_checks()
+        if broken:
+            judgement = replace(judgement, verdict="invalid", reason=_explain(broken))
+        everything = [data for session in self.data for data in session]
+        sessions = self._with_stalls()
+        source = osl_source(everything[0].batch)
+        to_store, stored_as = self._to_store(judgement, sessions[0], source)
+        stamps = {data.batch.facts.timestamps for data in everything}
+        if stored_as == "accepted":
+            judgement = replace(
+                judgement, verdict="measured", reason=f"accepted as the new level: {judgement.reason}"
+            )
+        return Measurement(
+            test=self.request.test,
+            name=self.request.name,
+            judgement=judgement,
+            key=self.key,
+            endpoint=self.config.endpoint.url,
+            streaming=self.config.endpoint.streaming,
+            sessions=sessions,
+            pooled=_pooled(everything),
+            validity=self.maker.checks,
+            errors=merge_errors([data.batch for data in everything]),
+            transport=everything[0].batch.facts.transport,
+            timestamps=stamps.pop() if len(stamps) == 1 else "mixed",
+            osl_source=source,
+            started_at=self.started_at,
+            duration_s=time.monotonic() - self.started_s,
+            baseline_path=str(self.request.baseline_path) if self.request.baseline_path else None,
+            baseline=self.stored,
+            to_store=to_store,
+            stored_as=stored_as,
+        )
+
+    def _with_stalls(self) -> Sequence[Sequence[Run]]:
+        """Count stalls where the runs themselves set the threshold: a first recording has no other."""
+        medians = [m.p50 for m in map(_latency_of, self.data[0]) if m is not None and m.p50]
+        threshold = self.maker.stall_threshold_ms or (stall_threshold(medians) if medians else None)
+        return [
+            [
+                data.summary.model_copy(
+                    update={"stalls": count_stalls(data.values.get(STALL_METRIC), threshold)}
+                )
+                for data in session
+            ]
+            for session in self.data
+        ]
+
+    def _check_length(self) -> None:
+        """An answer of another length is another workload: neither a pass nor a regression."""
+        before = self._baseline_osl()
+        now = [
+            data.values["output_sequence_length"]
+            for s in self.data
+            for data in s
+            if "output_sequence_length" in data.values
+        ]
+        if before is None or not now or self.config.verdict.mode == "quick":
+            return
+        median = float(np.median(np.concatenate(now)))
+        off = abs(median - before) / before
+        self.maker.checks.append(
+            Check(
+                check="osl_as_baseline",
+                value=off,
+                limit=0.05,
+                ok=off <= 0.05,
+                advice=f"The answers are {median:.0f} tokens long, the baseline's were {before:.0f}: fix the output "
+                "length (ignore_eos), or record again with --aiperf-update=all.",
+                fatal=not self._records_anyway(),
+            )
+        )
+
+    def _baseline_osl(self) -> float | None:
+        if self.comparable is None:
+            return None
+        runs = [run for session in history.judged_sessions(self.comparable) for run in session.runs]
+        found = [run.metrics.get("output_sequence_length") for run in runs]
+        medians = [d.p50 for d in found if isinstance(d, Distribution) and d.p50]
+        return float(np.median(medians)) if medians else None
+
+    def _to_store(
+        self, judgement: Judgement, runs: Sequence[Run], source: str
+    ) -> tuple[Baseline | None, str | None]:
+        path, update = self.request.baseline_path, self.request.update
+        if path is None or judgement.verdict == "invalid" or not update:
+            return None, None
+        session = Session(
+            id=uuid.uuid4().hex[:12],
+            runs=tuple(runs),
+            environment=environment(source),
+            recorded=recorded(path.parent),
+        )
+        regressed = any(c.verdict == "regressed" for c in judgement.comparisons)
+        improved = not regressed and any(c.improved for c in judgement.comparisons)
+        if self._records_anyway():
+            if self.comparable is None:
+                return history.first(self.key, session), "recorded"
+            if regressed or improved:
+                return history.new_level(self.comparable, self.key, session), "new level"
+            return history.append(self.comparable, session), "appended"
+        if self.comparable is not None and (
+            ("regressed" in update and judgement.verdict == "regressed")
+            or ("improved" in update and judgement.improved)
+        ):
+            return history.new_level(self.comparable, self.key, session), "accepted"
+        return None, None
+
+    def _key(self) -> BaselineKey:
+        config = self.config
+        load = {
+            "mode": "concurrency",
+            "concurrency": config.load.concurrency,
+            "request_count": config.load.request_count,
+            "isl": config.input.isl,
+            "osl": config.input.osl,
+            "seed": config.input.seed,
+            "streaming": config.endpoint.streaming,
+            "endpoint_type": config.endpoint.type,
+        }
+        return BaselineKey(
+            test=self.request.test,
+            name=self.request.name,
+            workload=self.workload.digest,
+            load=load,
+            model=self.target.model,
+            **self.request.accelerator,
+        )
+
+    def _plan(self) -> LoadPlan:
+        timeout_s = self.config.endpoint.request_timeout_s
+        budget_s = self.config.verdict.max_time_s
+        return LoadPlan(
+            url=self.target.url,
+            bodies=self.workload.bodies,
+            concurrency=self.config.load.concurrency,
+            endpoint_type=self.config.endpoint.type,
+            streaming=self.config.endpoint.streaming,
+            request_timeout_s=timeout_s,
+            stall_timeout_s=timeout_s,
+            max_duration_s=budget_s if budget_s is not None else 3600.0,
+        )
+
+
+def _effective(request: MeasureRequest) -> AIPerfConfig:
+    """Return the configuration, cut down for a quick run."""
+    config = request.config
+    if config.verdict.mode != "quick":
+        return config
+    if request.update:
+        raise ConfigurationError("--aiperf-update does not go with quick mode: a quick run is no baseline")
+    count = min(config.load.request_count, QUICK_REQUESTS)
+    return config.model_copy(update={"load": config.load.model_copy(update={"request_count": count})})
+
+
+def _explain(broken: Sequence[Check]) -> str:
+    by_name = {check.check: check for check in broken}
+    return " ".join(
+        f"{c.check} is {'unknown' if c.value is None else f'{c.value:.3g}'}, allowed is {c.limit:.3g}. {c.advice}"
+        for c in by_name.values()
+    )
+
+
+def _latency_of(data: RunData) -> Distribution | None:
+    found = data.summary.metrics.get(STALL_METRIC)
+    return found if isinstance(found, Distribution) else None
+
+
+def _pooled(runs: Sequence[RunData]) -> Mapping[str, Floats]:
+    tags = dict.fromkeys(tag for run in runs for tag in run.values)
+    return {tag: np.concatenate([run.values[tag] for run in runs if tag in run.values]) for tag in tags}

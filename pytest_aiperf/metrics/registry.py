@@ -1,0 +1,65 @@
+"""All metrics by tag, and the short names that people type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Final
+
+from pytest_aiperf.common.errors import ConfigurationError, did_you_mean
+from pytest_aiperf.metrics.base_metric import BaseMetric
+from pytest_aiperf.plugin import plugins
+from pytest_aiperf.plugin.enums import PluginType
+
+ALIASES: Final[Mapping[str, str]] = {
+    "ttft": "time_to_first_token",
+    "ttst": "time_to_second_token",
+    "itl": "inter_token_latency",
+    "latency": "request_latency",
+    "throughput": "request_throughput",
+    "token_throughput": "output_token_throughput",
+    "osl": "output_sequence_length",
+    "isl": "input_sequence_length",
+}
+_SHORT: Final = {tag: alias for alias, tag in ALIASES.items()}
+STATISTICS: Final = ("avg", "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99")
+
+
+@cache
+def all_metrics() -> Mapping[str, BaseMetric]:
+    """Return an instance of every registered metric by tag, in display order."""
+    found: list[BaseMetric] = [
+        plugins.get_class(PluginType.METRIC, n)() for n in plugins.names(PluginType.METRIC)
+    ]
+    return {metric.tag: metric for metric in sorted(found, key=lambda m: (m.display_order, m.tag))}
+
+
+def short_name(tag: str) -> str:
+    """Return the short name of a tag: ``ttft`` for time_to_first_token."""
+    return _SHORT.get(tag, tag.replace("_", " "))
+
+
+def parse_judged(text: str) -> tuple[str, str]:
+    """Split ``ttft.p95`` or ``request_throughput`` into tag and statistic (``value`` for window metrics).
+
+    Raises:
+        ConfigurationError: no such metric or statistic, with the nearest known one.
+    """
+    from pytest_aiperf.metrics.base_metric import BaseWindowMetric
+
+    name, _, statistic = text.partition(".")
+    tag = ALIASES.get(name, name)
+    known = all_metrics()
+    if tag not in known:
+        raise ConfigurationError(f"unknown metric {name!r}{did_you_mean(name, [*ALIASES, *known])}")
+    if isinstance(known[tag], BaseWindowMetric):
+        if statistic not in ("", "value"):
+            raise ConfigurationError(f"{name} has one value per run; write {name!r}, not {text!r}")
+        return tag, "value"
+    statistic = statistic or "p50"
+    if statistic not in STATISTICS:
+        raise ConfigurationError(
+            f"unknown statistic {statistic!r} in {text!r}{did_you_mean(statistic, STATISTICS)}; "
+            f"there is: {', '.join(STATISTICS)}"
+        )
+    return tag, statistic
