@@ -42,6 +42,26 @@ class MissingBaselineError(AssertionError):
     """There is no comparable baseline. An assertion, so that it fails the test in the call phase."""
 
 
+class InconclusiveError(AssertionError):
+    """The verdict is inconclusive and the project asked that this fails (`aiperf_inconclusive = fail`)."""
+
+
+for _shown in (
+    ConfigurationError,
+    MeasurementError,
+    EndpointError,
+    InvalidMeasurementError,
+    ProcessDiedError,
+    BaselineError,
+    Regression,
+    MissingBaselineError,
+    InconclusiveError,
+):
+    # Tracebacks print "Regression: ttft p50 +37 %" instead of the module's path before it, as pytest's own
+    # outcome exceptions do.
+    _shown.__module__ = "builtins"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the nearest known word, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1)

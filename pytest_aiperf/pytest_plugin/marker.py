@@ -1,0 +1,113 @@
+"""PYTEST_DONT_REWRITE. The marker: keywords only, merged from module to function, checked at collection.
+
+A mistake is reported at the test's setup, because a UsageError in an xdist worker would end the whole session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import pytest
+
+from pytest_aiperf.pytest_plugin.option_table import OPTIONS
+
+NAME: Final = "aiperf"
+DESCRIPTION: Final = (
+    "aiperf(**load, tolerance={...}, metrics=[...], name=..., judge=...): describe a load on a model-serving "
+    "endpoint; measure it with the aiperf fixture (see pytest-aiperf)."
+)
+FIXTURES: Final = frozenset({"aiperf", "aiperf_result"})
+LOAD: Final = tuple(option.field for option in OPTIONS if option.marker)
+MARKER_ONLY: Final = ("tolerance", "metrics", "name", "judge")
+
+_PROBLEM: Final = pytest.StashKey[str]()
+MEASURED: Final = pytest.StashKey[int]()
+"""How many measurements a test has begun."""
+
+
+def measures(item: pytest.Item) -> bool:
+    """Tell whether a test is marked or asks for one of the measuring fixtures."""
+    return item.get_closest_marker(NAME) is not None or not FIXTURES.isdisjoint(
+        getattr(item, "fixturenames", ())
+    )
+
+
+def layers(item: pytest.Item) -> Iterator[Mapping[str, Any]]:
+    """Yield the keywords of the markers, the nearest first."""
+    for mark in item.iter_markers(NAME):
+        yield mark.kwargs
+
+
+def merged(item: pytest.Item) -> dict[str, Any]:
+    """Return the marker's keywords, merged key by key; tolerances are merged metric by metric."""
+    together: dict[str, Any] = {}
+    for keywords in reversed(list(layers(item))):
+        tolerance = {**together.get("tolerance", {}), **keywords.get("tolerance", {})}
+        together |= keywords
+        if tolerance:
+            together["tolerance"] = tolerance
+    return together
+
+
+def check_items(items: Sequence[pytest.Item]) -> None:
+    """Remember what is wrong with the markers of these items."""
+    for item in items:
+        if item.get_closest_marker(NAME) is not None and (problem := _problem(item)):
+            path, line, _ = item.location
+            item.stash[_PROBLEM] = f"aiperf marker: {problem}\n  at {path}:{(line or 0) + 1}"
+
+
+def report_problem(item: pytest.Item) -> None:
+    """Fail the setup of a test whose marker is wrong."""
+    if problem := item.stash.get(_PROBLEM, None):
+        pytest.fail(problem, pytrace=False)
+
+
+def require_measurement(item: pytest.Item) -> None:
+    """Fail a marked test that measured nothing: it would be green whatever the server does."""
+    if item.get_closest_marker(NAME) is not None and not item.stash.get(MEASURED, 0):
+        pytest.fail(
+            "marked aiperf, but it measured nothing: call aiperf.run() or use the aiperf_result fixture",
+            pytrace=False,
+        )
+
+
+def _problem(item: pytest.Item) -> str | None:
+    from pytest_aiperf.common.errors import AiperfError
+
+    if any(mark.args for mark in item.iter_markers(NAME)):
+        return "takes keywords only, e.g. aiperf(concurrency=8)"
+    try:
+        check_keywords(merged(item), "argument")
+    except AiperfError as error:
+        return str(error)
+    return None
+
+
+def check_keywords(keywords: Mapping[str, Any], source: str) -> None:
+    """Raise a ConfigurationError for a keyword that is unknown or a value that cannot be."""
+    from pytest_aiperf.common.errors import ConfigurationError, did_you_mean
+    from pytest_aiperf.config.resolver import Layer, resolve
+    from pytest_aiperf.config.tolerance import parse_tolerance
+    from pytest_aiperf.metrics.registry import parse_judged
+
+    known = (*LOAD, *MARKER_ONLY)
+    unknown = next((name for name in keywords if name not in known), None)
+    if unknown is not None:
+        raise ConfigurationError(f"unknown argument {unknown!r}{did_you_mean(unknown, known)}")
+    resolve([Layer(source, {name: value for name, value in keywords.items() if name in LOAD})])
+    tolerance = keywords.get("tolerance", {})
+    if not isinstance(tolerance, Mapping):
+        raise ConfigurationError(f"tolerance={tolerance!r}: write a mapping such as {{'ttft.p50': '5%'}}")
+    for metric, value in tolerance.items():
+        parse_judged(metric)
+        try:
+            parse_tolerance(value)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+    for metric in keywords.get("metrics") or ():
+        parse_judged(metric)
+    name = keywords.get("name")
+    if name is not None and (not isinstance(name, str) or not name):
+        raise ConfigurationError(f"name={name!r}: write a text that is not empty")

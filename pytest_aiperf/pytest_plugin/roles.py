@@ -1,0 +1,93 @@
+"""PYTEST_DONT_REWRITE. What each process does: alone, xdist controller, xdist worker.
+
+Workers measure and read baselines; the process that the user started collects results from reports, writes
+baselines and documents, and hands out the lease that keeps measurements apart. Alone, one process is both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_aiperf.pytest_plugin import marker, options
+
+if TYPE_CHECKING:
+    from pytest_aiperf.pytest_plugin.lease import LeaseBroker
+    from pytest_aiperf.pytest_plugin.services import Services
+
+_SERVICES: Final = pytest.StashKey["Services"]()
+_BROKER: Final = pytest.StashKey["LeaseBroker"]()
+_WAITED_S: Final = pytest.StashKey[float]()
+_INPUT: Final = "aiperf_lease"
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Tell whether this is an xdist worker (environment variables would leak into nested runs)."""
+    return hasattr(config, "workerinput")
+
+
+def configure(config: pytest.Config) -> None:
+    """Set up the role of this process."""
+    if not is_worker(config):
+        from pytest_aiperf.pytest_plugin.collector import Collector
+
+        config.pluginmanager.register(Collector(config), "aiperf-collector")
+
+
+def unconfigure(config: pytest.Config) -> None:
+    """End everything that this process started."""
+    if (services := config.stash.get(_SERVICES, None)) is not None:
+        services.close()
+        del config.stash[_SERVICES]
+    if (broker := config.stash.get(_BROKER, None)) is not None:
+        broker.close()
+        del config.stash[_BROKER]
+
+
+def services(config: pytest.Config) -> Services:
+    """Return this process's services; nothing is started by asking."""
+    if _SERVICES not in config.stash:
+        from pytest_aiperf.pytest_plugin.services import Services, log_directory
+
+        config.stash[_SERVICES] = Services(log_directory(config))
+    return config.stash[_SERVICES]
+
+
+def configure_node(node: Any) -> None:
+    """Controller: tell a worker where the lease is to be had."""
+    stash = node.config.stash
+    if _BROKER not in stash:
+        from pytest_aiperf.pytest_plugin.lease import LeaseBroker
+
+        stash[_BROKER] = LeaseBroker()
+    broker = stash[_BROKER]
+    host, port = broker.address
+    node.workerinput[_INPUT] = (host, port, broker.token)
+
+
+def broker_of(config: pytest.Config) -> LeaseBroker | None:
+    """Return the controller's broker, None where there is none."""
+    return config.stash.get(_BROKER, None)
+
+
+@contextmanager
+def lease(item: pytest.Item) -> Iterator[None]:
+    """Hold the session's lease while this test runs: a measurement excludes every other test of the session."""
+    given = getattr(item.config, "workerinput", {}).get(_INPUT)
+    if given is None:
+        yield
+        return
+    from pytest_aiperf.pytest_plugin.lease import Lease
+
+    host, port, token = given
+    with Lease((host, port), token) as held:
+        item.stash[_WAITED_S] = held.acquire(exclusive=measures(item), owner=item.nodeid)
+        yield
+
+
+def measures(item: pytest.Item) -> bool:
+    """Tell whether a test will put load on something."""
+    return marker.measures(item) and options.value_of(item.config, "mode") != "off"

@@ -1,0 +1,186 @@
+"""The `aiperf` fixture's object: from what the test says to a measurement, and from its verdict to an outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from pytest_aiperf.baseline import keys, store
+from pytest_aiperf.common.errors import (
+    AiperfError,
+    ConfigurationError,
+    InconclusiveError,
+    InvalidMeasurementError,
+    MissingBaselineError,
+    Regression,
+)
+from pytest_aiperf.config.converter import to_aiperf_config
+from pytest_aiperf.config.resolver import Layer, resolve
+from pytest_aiperf.exporters.document import failed_document, measurement_document
+from pytest_aiperf.exporters.failure_text import failure_text, headline
+from pytest_aiperf.measure.measure import MeasureRequest, measure
+from pytest_aiperf.measure.measurement import Measurement
+from pytest_aiperf.measure.result import Result
+from pytest_aiperf.pytest_plugin import marker, options, roles
+from pytest_aiperf.pytest_plugin.reports import PENDING
+
+DEFAULT_PROFILE: Final = "default"
+
+
+class Aiperf:
+    """Measures the endpoint for one test. Options: the marker's keywords, as keywords of `run`."""
+
+    def __init__(self, item: pytest.Function, *, endpoint: object, profile: str | None) -> None:
+        self._item, self._config = item, item.config
+        self._endpoint = getattr(endpoint, "url", endpoint)
+        self._restart = getattr(endpoint, "restart", None)
+        self._profile = profile or DEFAULT_PROFILE
+        self._names: set[str | None] = set()
+
+    def run(self, name: str | None = None, **overrides: Any) -> Result:
+        """Measure, judge against the stored baseline, and return the result.
+
+        Raises:
+            Regression: worse than the baseline by more than the tolerance and by more than noise.
+            MissingBaselineError: there is no comparable baseline.
+            MeasurementError: the measurement could not be made or cannot be trusted: an error of the test.
+            ConfigurationError: a keyword is unknown or its value cannot be.
+        """
+        __tracebackhide__ = True
+        try:
+            measurement = self._measure(name, overrides)
+        except AiperfError as error:
+            raise error.with_traceback(None) from None  # its text says all; the user's own line is what matters
+        self._conclude(measurement)
+        return Result(measurement)
+
+    async def arun(self, name: str | None = None, **overrides: Any) -> Result:
+        """Measure as `run` does, without blocking the event loop; a cancelled task ends the load."""
+        __tracebackhide__ = True
+        load = roles.services(self._config).load  # started here: a child dies with the thread that started it
+        try:
+            measurement = await asyncio.to_thread(self._measure, name, overrides)
+        except asyncio.CancelledError:
+            load.process.abort()
+            raise
+        except AiperfError as error:
+            raise error.with_traceback(None) from None
+        self._conclude(measurement)
+        return Result(measurement)
+
+    def _measure(self, name: str | None, overrides: Mapping[str, Any]) -> Measurement:
+        __tracebackhide__ = True
+        self._item.stash[marker.MEASURED] = self._item.stash.get(marker.MEASURED, 0) + 1
+        name = name if name is not None else marker.merged(self._item).get("name")
+        try:
+            self._claim(name)
+            request = self._request(name, overrides)
+            measurement = measure(request, load=roles.services(self._config).load)
+        except AiperfError as error:
+            document = failed_document(node_id=self._item.nodeid, name=name, reason=str(error))
+            self._keep(document, None)
+            raise
+        stored = None
+        if measurement.to_store is not None and measurement.baseline_path is not None:
+            stored = [measurement.baseline_path, store.dump(measurement.to_store)]
+        self._keep(measurement_document(measurement, node_id=self._item.nodeid), stored)
+        return measurement
+
+    def _claim(self, name: str | None) -> None:
+        if name in self._names:
+            what = "a second unnamed run" if name is None else f"a second run named {name!r}"
+            raise ConfigurationError(
+                f"{what} in one test: give each its own name, aiperf.run(name='long', ...)"
+            )
+        self._names.add(name)
+
+    def _request(self, name: str | None, overrides: Mapping[str, Any]) -> MeasureRequest:
+        given = marker.merged(self._item) | dict(overrides)
+        marker.check_keywords(given, "aiperf.run")
+        cli = resolve(
+            [
+                Layer("aiperf.run", {k: v for k, v in overrides.items() if k in marker.LOAD}),
+                Layer(
+                    "aiperf marker", {k: v for k, v in marker.merged(self._item).items() if k in marker.LOAD}
+                ),
+                Layer("command line", options.command_line_values(self._config)),
+                Layer("environment", options.environment_values()),
+                Layer("ini file", options.ini_values(self._config)),
+            ]
+        )
+        endpoint = str(self._endpoint)
+        config = to_aiperf_config(
+            cli,
+            url=roles.services(self._config).resolve(endpoint),
+            tolerance={**options.tolerance_of(self._config), **given.get("tolerance", {})},
+            metrics=given.get("metrics"),
+        )
+        test = test_id(self._item)
+        judged = given.get("judge", self._config.getini("aiperf_judge") not in ("false", "0", "no", "off"))
+        path = keys.baseline_path(self._directory(), profile=self._profile, test=test, name=name)
+        return MeasureRequest(
+            config=config,
+            test=test,
+            name=name,
+            baseline_path=path if judged and config.verdict.mode != "quick" else None,
+            update=options.categories_of(self._config),
+            restart=self._restart,
+        )
+
+    def _directory(self) -> Path:
+        given = options.value_of(self._config, "baseline_dir")
+        if given is None:
+            return self._item.path.parent / "__aiperf__"
+        base = self._config.invocation_params.dir
+        return Path(os.path.normpath(base / Path(given).expanduser()))
+
+    def _keep(self, document: dict[str, Any], stored: Sequence[str] | None) -> None:
+        self._item.stash.setdefault(PENDING, []).append(
+            {"document": document, "store": list(stored) if stored else None}
+        )
+
+    def _conclude(self, measurement: Measurement) -> None:
+        """Turn the verdict into the test's outcome; returns for those that let the test go on."""
+        __tracebackhide__ = True
+        text = failure_text(measurement, node_id=self._item.nodeid)
+        if measurement.verdict == "regressed":
+            raise Regression(text)
+        if measurement.verdict == "invalid":
+            raise InvalidMeasurementError(text)
+        if measurement.verdict in ("no_baseline", "not_comparable"):
+            if self._policy("missing", "fail") == "fail":
+                raise MissingBaselineError(text)
+            warnings.warn(f"aiperf: {headline(measurement)}", stacklevel=4)
+        if measurement.verdict == "inconclusive":
+            policy = self._policy("inconclusive", "warn")
+            if policy == "fail":
+                raise InconclusiveError(text)
+            if policy == "xfail":
+                pytest.xfail(headline(measurement))
+
+    def _policy(self, field: str, default: str) -> str:
+        value = options.value_of(self._config, field)
+        return default if value is None else str(value)
+
+
+def test_id(item: pytest.Function) -> str:
+    """Return path, classes, function and parameters: stable where the node id is not (xdist groups change it)."""
+    path = item.path
+    try:
+        where = path.relative_to(item.config.rootpath).as_posix()
+    except ValueError:
+        where = path.name
+    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
+    function = getattr(item, "originalname", None) or item.name
+    callspec = getattr(item, "callspec", None)
+    parameters = f"[{callspec.id}]" if callspec is not None and callspec.id else ""
+    return "::".join([where, *classes, f"{function}{parameters}"])
+
+
+test_id.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it where it is imported

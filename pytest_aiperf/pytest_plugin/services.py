@@ -1,0 +1,63 @@
+"""The processes of one pytest process: one load worker, kept warm, and the embedded servers that tests asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pytest_aiperf.mock_server.options import MockOptions
+from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.mock_service import MockServerProcess
+
+MOCK_SCHEME: Final = "mock://"
+
+
+class Services:
+    """Starts processes when they are first asked for and ends all of them with `close`."""
+
+    def __init__(self, log_dir: Path) -> None:
+        self._log_dir = log_dir
+        self._load: LoadProcess | None = None
+        self._by_url: dict[str, MockServerProcess] = {}
+        self._mocks: list[MockServerProcess] = []
+
+    @property
+    def load(self) -> LoadProcess:
+        """The load worker; it is started, not waited for."""
+        if self._load is None:
+            self._load = LoadProcess(log_dir=self._log_dir)
+        self._load.start()
+        return self._load
+
+    def resolve(self, url: str) -> str:
+        """Return the real URL: ``mock://`` starts an embedded server, once for each set of options."""
+        if not url.startswith(MOCK_SCHEME):
+            return url
+        if url not in self._by_url:
+            self._by_url[url] = self.mock(MockOptions.from_url(url))
+        return self._by_url[url].url
+
+    def mock(self, options: MockOptions) -> MockServerProcess:
+        """Start an embedded server of its own."""
+        server = MockServerProcess(options, log_dir=self._log_dir)
+        self._mocks.append(server)
+        server.start()
+        return server
+
+    def close(self) -> None:
+        """End every process, each within a bounded time."""
+        for process in (self._load, *self._mocks):
+            if process is not None:
+                process.stop()
+
+
+def log_directory(config: pytest.Config) -> Path:
+    """Return ``.aiperf/logs`` below the root, made with a `.gitignore` of ``*``."""
+    root = config.rootpath / ".aiperf"
+    root.mkdir(exist_ok=True)
+    ignore = root / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+    return root / "logs"
