@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,13 +25,14 @@ from pytest_aiperf.config.converter import to_aiperf_config
 from pytest_aiperf.config.resolver import Layer, resolve
 from pytest_aiperf.exporters.document import failed_document, measurement_document
 from pytest_aiperf.exporters.failure_text import failure_text, headline
+from pytest_aiperf.gpu_telemetry.identity import Accelerator, profile_name
 from pytest_aiperf.measure.measure import MeasureRequest, measure
 from pytest_aiperf.measure.measurement import Measurement
 from pytest_aiperf.measure.result import Result
 from pytest_aiperf.pytest_plugin import marker, options, roles
 from pytest_aiperf.pytest_plugin.reports import PENDING
 
-DEFAULT_PROFILE: Final = "default"
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class Aiperf:
@@ -40,7 +42,8 @@ class Aiperf:
         self._item, self._config = item, item.config
         self._endpoint = getattr(endpoint, "url", endpoint)
         self._restart = getattr(endpoint, "restart", None)
-        self._profile = profile or DEFAULT_PROFILE
+        self._accelerator = self._local_accelerator()
+        self._profile = profile or profile_name(self._accelerator)
         self._names: set[str | None] = set()
 
     def run(self, name: str | None = None, **overrides: Any) -> Result:
@@ -130,8 +133,16 @@ class Aiperf:
             name=name,
             baseline_path=path if judged and config.verdict.mode != "quick" else None,
             update=options.categories_of(self._config),
+            accelerator=_key_fields(self._accelerator),
             restart=self._restart,
         )
+
+    def _local_accelerator(self) -> Accelerator | None:
+        """The cards of this machine, when the endpoint is on it: another machine's latency says nothing of them."""
+        url = urlsplit(str(self._endpoint))
+        if url.scheme == "mock" or url.hostname not in _LOOPBACK:
+            return None
+        return roles.services(self._config).accelerator
 
     def _directory(self) -> Path:
         given = options.value_of(self._config, "baseline_dir")
@@ -181,6 +192,16 @@ def test_id(item: pytest.Function) -> str:
     callspec = getattr(item, "callspec", None)
     parameters = f"[{callspec.id}]" if callspec is not None and callspec.id else ""
     return "::".join([where, *classes, f"{function}{parameters}"])
+
+
+def _key_fields(accelerator: Accelerator | None) -> Mapping[str, object]:
+    if accelerator is None:
+        return {}
+    return {
+        "accelerator": accelerator.name,
+        "accelerator_count": accelerator.count,
+        "power_limit_w": accelerator.power_limit_w,
+    }
 
 
 test_id.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it where it is imported

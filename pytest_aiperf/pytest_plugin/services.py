@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from pytest_aiperf.gpu_telemetry.identity import Accelerator, accelerator_of_this_machine
 from pytest_aiperf.mock_server.options import MockOptions
 from pytest_aiperf.services.load_worker import LoadProcess
 from pytest_aiperf.services.mock_service import MockServerProcess
@@ -45,6 +47,11 @@ class Services:
         self._mocks.append(server)
         server.start()
         return server
+
+    @cached_property
+    def accelerator(self) -> Accelerator | None:
+        """The accelerators of this machine; None without a driver. Asked for once."""
+        return accelerator_of_this_machine()
 
     def close(self) -> None:
         """End every process, each within a bounded time."""

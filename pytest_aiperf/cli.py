@@ -1,0 +1,31 @@
+"""The `pytest-aiperf` command. Commands are named by import strings and imported when they are run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cyclopts import App
+
+import pytest_aiperf
+
+COMMANDS: Final = {
+    "mock-server": "pytest_aiperf.cli_commands.mock_server:app",
+}
+"""Name and import string of each command's `App`; one file a command."""
+
+
+def build_app() -> App:
+    """Return the root application with its commands, none of them imported."""
+    app = App(
+        name="pytest-aiperf",
+        help="Performance of model-serving endpoints, beside pytest.",
+        version=pytest_aiperf.__version__,
+    )
+    for name, target in COMMANDS.items():
+        app.command(target, name=name)
+    return app
+
+
+def main() -> None:
+    """Run the command line."""
+    build_app()()
