@@ -17,6 +17,8 @@ from pytest_aiperf.measure.workload import Workload
 
 REPEATS: Final = 2
 """A run that something outside spoilt (busy client, stepped clock) is made again so often in a measurement."""
+SETTLE_S: Final = 1.0
+"""Pause before that: what spoils a run seldom lasts."""
 _SPOILT: Final = ("client_cpu_share", "clock_step_ms", "littles_law")
 
 
@@ -102,6 +104,7 @@ class RunMaker:
             spoilt = any(c.check in _SPOILT and not c.ok and c.fatal for c in checks)
             if spoilt and self.repeated < REPEATS:
                 self.repeated += 1
+                time.sleep(SETTLE_S)
                 continue
             self.checks.extend(checks)
             return data
