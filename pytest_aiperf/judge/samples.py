@@ -54,12 +54,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The gate's answer for one metric. Relative figures are fractions; None where there is nothing to say."""
+    """The gate's answer for one metric. Relative figures are fractions; None where nothing can be said."""
 
     verdict: Verdict
     reason: str
     change: float | None = None
-    """now / baseline - 1 in the metric's own direction: +0.37 is 37 % more, whether that is better or worse."""
+    """now / baseline - 1 of the metric's own value: +0.37 is 37 % more, whether that is better or worse."""
     ci95: tuple[float, float] | None = None
     """95 % interval of `change`."""
     se: float | None = None
@@ -69,3 +69,5 @@ class Decision:
     """Smallest worsening that this comparison would have found with 95 % probability, as a fraction."""
     improved: bool = False
     """Better than the baseline by more than the tolerance and by more than noise."""
+    more_runs_help: bool = False
+    """Inconclusive because of noise, not for want of a usable side: another look could settle it."""
