@@ -9,6 +9,7 @@ class PluginType(enum.StrEnum):
     """A category of `plugins.yaml`; the value is the category's key there."""
 
     ENDPOINT = "endpoint"
+    GPU_TELEMETRY_COLLECTOR = "gpu_telemetry_collector"
     METRIC = "metric"
     SERVICE = "service"
     TRANSPORT = "transport"

@@ -37,7 +37,7 @@ def _load(category: str, name: str, path: str, source: str) -> Any:
     module, _, attribute = path.partition(":")
     try:
         return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:  # the last two: ".x:Y", ":Y"
         raise ConfigurationError(f"{category} {name!r}: cannot load {path!r} ({source}): {error}") from error
 
 

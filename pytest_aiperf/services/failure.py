@@ -1,0 +1,56 @@
+"""Errors that cross a process boundary, and the last words of a process that died."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_aiperf.common import errors
+from pytest_aiperf.common.errors import AiperfError, MeasurementError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TAIL_LINES: Final = 20
+TAIL_BYTES: Final = 8192
+
+
+def to_payload(error: BaseException) -> dict[str, Any]:
+    """Return what `from_payload` needs, JSON-ready."""
+    text = "".join(traceback.format_exception(error))
+    return {"type": type(error).__name__, "message": str(error) or type(error).__name__, "traceback": text}
+
+
+def from_payload(payload: Mapping[str, Any]) -> AiperfError:
+    """Rebuild an error of ours by the name of its class; any other becomes a `MeasurementError`."""
+    found = getattr(errors, payload["type"], None)
+    message = payload["message"]
+    if isinstance(found, type) and issubclass(found, AiperfError):
+        return found(message)
+    return MeasurementError(f"{payload['type']}: {message}")
+
+
+def exit_text(status: int | None) -> str:
+    """Put a `subprocess` status in words: ``was killed by SIGKILL``, ``ended with exit status 3``."""
+    if status is None:
+        return "does not answer"
+    if status >= 0:
+        return f"ended with exit status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"
+
+
+def log_tail(path: Path) -> str:
+    """Return the end of a log for an error message, indented below a line that names it; "" if empty."""
+    try:
+        with path.open("rb") as log:
+            log.seek(0, 2)
+            log.seek(max(0, log.tell() - TAIL_BYTES))
+            lines = log.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+    except OSError:
+        return ""
+    return "".join([f"\n  end of {path}:", *(f"\n    {line}" for line in lines)]) if lines else ""
