@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,11 @@ class RequestInfo:
     """Fields that the user adds to every body (``--aiperf-extra-inputs``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseFacts:
-    """What one complete answer says. `content` holds indices into the messages that were read."""
+class ResponseFacts(NamedTuple):
+    """What one complete answer says. `content` holds indices into the messages that were read.
+
+    A tuple, because one is made for every request: a frozen dataclass takes 2 µs to make, this 0.4.
+    """
 
     content: Sequence[int]
     """Indices of the messages whose text, reasoning or tool call is not empty, in order."""
@@ -44,6 +46,8 @@ class ResponseFacts:
     input_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
+    first_tokens: int = 1
+    """Tokens of the first content message, where the server counts them message by message."""
 
 
 class BaseEndpoint(ABC):

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from pytest_aiperf.common.records import Outcome, RecordBatch, RunFacts
 from pytest_aiperf.engine.plan import LoadPlan
-from pytest_aiperf.engine.run import run_load
+from pytest_aiperf.engine.run import Progress, run_load
 
-__all__ = ["LoadPlan", "Outcome", "RecordBatch", "RunFacts", "run_load"]
+__all__ = ["LoadPlan", "Outcome", "Progress", "RecordBatch", "RunFacts", "run_load"]

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import Any
+
+from pytest_aiperf.common.errors import ConfigurationError
+
+_POSITIVE = (
+    "concurrency",
+    "connect_timeout_s",
+    "request_timeout_s",
+    "stall_timeout_s",
+    "max_duration_s",
+    "head_limit_bytes",
+    "message_limit_bytes",
+    "body_limit_bytes",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """One run: the requests in their order, ready to send, and the rule by which they are sent."""
+    """One run: the requests in their order, ready to send, and the rule by which they are sent.
+
+    Raises:
+        ConfigurationError: there is nothing to send, or a number is out of its range.
+    """
 
     url: str
     """Where every request goes, path included: ``http://host:port/v1/chat/completions``."""
@@ -32,6 +50,14 @@ class LoadPlan:
     head_limit_bytes: int = 64 * 1024
     message_limit_bytes: int = 16 * 1024 * 1024
     body_limit_bytes: int = 1024 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if not len(self.bodies):
+            raise ConfigurationError("the plan holds no requests; give a request count of at least 1")
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if not (isfinite(value) and value > 0):
+                raise ConfigurationError(f"{name} must be greater than 0 and finite, got {value}")
 
     def to_buffers(self) -> tuple[dict[str, Any], list[bytes]]:
         """Return a JSON-ready header and the bodies as buffers."""

@@ -1,0 +1,87 @@
+"""PYTEST_DONT_REWRITE. The seam between the load and what carries it: an exchange goes in, and comes out again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+
+class Failure(NamedTuple):
+    """Why an exchange did not end well. `message` names nothing that differs from request to request by itself."""
+
+    type: str
+    message: str
+    code: int | None = None
+
+
+class Exchange:
+    """One request and what came back, raw: nothing is decoded while the answer is still coming.
+
+    Stamps are CLOCK_REALTIME ns, 0 where never taken. `parts[i]` is a piece of the body and arrived at `stamps[i]`;
+    pieces of one read share their stamp.
+    """
+
+    __slots__ = (
+        "cancelled",
+        "failure",
+        "headers",
+        "index",
+        "parts",
+        "request",
+        "slot",
+        "stamps",
+        "status",
+        "t0",
+        "t_end",
+        "t_hdr",
+        "t_plan",
+        "t_sent",
+    )
+
+    def __init__(self, index: int, slot: int, request: bytes) -> None:
+        self.index = index
+        self.slot = slot
+        self.request = request
+        self.t_plan = 0
+        self.t0 = 0
+        self.t_sent = 0
+        self.t_hdr = 0
+        self.t_end = 0
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        """Those that say how to read the body, names in lower case."""
+        self.parts: list[bytes] = []
+        self.stamps: list[int] = []
+        self.failure: Failure | None = None
+        self.cancelled = False
+
+
+class Transport(Protocol):
+    """Sends exchanges.
+
+    Each one that was given to `send` is handed to `on_end` exactly once, and never from within `send`.
+    """
+
+    name: str
+    reopened: int
+    """Idle connections that the server had closed and that were opened again."""
+
+    @property
+    def timestamps(self) -> str:
+        """``kernel``, ``user`` or ``mixed``: who took the receive stamps so far."""
+
+    async def open(self, connections: int, on_end: Callable[[Exchange], None]) -> None:
+        """Resolve the address and open this many connections.
+
+        Raises:
+            EndpointError: not one connection could be opened.
+        """
+
+    def send(self, exchange: Exchange) -> None:
+        """Send this exchange's request now; never blocks."""
+
+    def cancel(self) -> None:
+        """End everything that is in flight as cancelled."""
+
+    def close(self) -> None:
+        """Close all connections. Nothing is handed out any more."""
