@@ -1,0 +1,26 @@
+"""Start the server under test from the tests: whatever `aiperf_endpoint` gives is measured.
+
+Here the server is the embedded one, started by its command; put your own command in its place.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_aiperf.services.server_process import ServerProcess
+
+
+@pytest.fixture(scope="session")
+def aiperf_endpoint():
+    port = ServerProcess.free_port()
+    program = Path(sys.executable).with_name("pytest-aiperf")
+    command = [str(program), "mock-server", "--port", str(port), "--options", "ttft_ms=20&itl_ms=2"]
+    with ServerProcess(command, url=f"http://127.0.0.1:{port}", ready_timeout_s=60) as server:
+        yield server  # has .url, and .restart(), which a confirmation session calls
+
+
+@pytest.mark.aiperf(concurrency=4, osl=16, request_count=60)
+def test_own_server(aiperf):
+    result = aiperf.run()
+    assert result.ttft.p95 < 2_000  # ms
