@@ -18,9 +18,11 @@ if TYPE_CHECKING:
         InvalidMeasurementError,
         MeasurementError,
         MissingBaselineError,
+        ProcessDiedError,
         Regression,
     )
     from pytest_aiperf.measure.result import Result
+    from pytest_aiperf.services.server_process import ServerProcess
 
 __version__ = "0.1.0"
 
@@ -33,8 +35,10 @@ _HOMES = {
     "InvalidMeasurementError": "pytest_aiperf.common.errors",
     "MeasurementError": "pytest_aiperf.common.errors",
     "MissingBaselineError": "pytest_aiperf.common.errors",
+    "ProcessDiedError": "pytest_aiperf.common.errors",
     "Regression": "pytest_aiperf.common.errors",
     "Result": "pytest_aiperf.measure.result",
+    "ServerProcess": "pytest_aiperf.services.server_process",
 }
 
 __all__ = [
@@ -46,8 +50,10 @@ __all__ = [
     "InvalidMeasurementError",
     "MeasurementError",
     "MissingBaselineError",
+    "ProcessDiedError",
     "Regression",
     "Result",
+    "ServerProcess",
     "__version__",
 ]
 

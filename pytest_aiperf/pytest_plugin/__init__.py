@@ -73,6 +73,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Called around the test function, where it runs."""
+    __tracebackhide__ = True
+    marker.raise_verdict(item)
     yield
     marker.require_measurement(item)
 

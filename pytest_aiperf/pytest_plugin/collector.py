@@ -4,6 +4,7 @@ and documents, and prints the summary. Registered in the process that the user s
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -73,12 +74,17 @@ class Collector:
         except AiperfError as error:
             self._problems.append(str(error))
 
+    def _common(self, field: str) -> Any:
+        """What all measurements name alike: fixtures set it, in the processes that measured."""
+        named = {document.get(field) for document in self._documents.values()}
+        return named.pop() if len(named) == 1 else None
+
     def _session_facts(self) -> dict[str, Any]:
         import pytest_aiperf
 
         return {
-            "endpoint": options.value_of(self._config, "endpoint"),
-            "profile": options.value_of(self._config, "profile"),
+            "endpoint": options.value_of(self._config, "endpoint") or self._common("endpoint"),
+            "profile": options.value_of(self._config, "profile") or self._common("profile"),
             "started": self._started_at,
             "duration_s": time.monotonic() - self._started_s,
             "pytest": pytest.__version__,
@@ -98,8 +104,9 @@ class Collector:
             for line in summary_lines(documents, verbosity=verbosity):
                 terminalreporter.write_line(line)
         if self._written and not quiet:
-            folders = sorted({str(Path(path).parent) for path in self._written})
+            folders = sorted({os.path.relpath(Path(path).parent) for path in self._written})
             where = ", ".join(folders)
-            terminalreporter.write_line(f"{len(self._written)} baselines written to {where}: commit them")
+            count = "1 baseline" if len(self._written) == 1 else f"{len(self._written)} baselines"
+            terminalreporter.write_line(f"{count} written to {where}: commit them")
         for problem in self._problems:
             terminalreporter.write_line(f"aiperf: {problem}", red=True)

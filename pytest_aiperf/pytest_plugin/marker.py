@@ -22,6 +22,8 @@ LOAD: Final = tuple(option.field for option in OPTIONS if option.marker)
 MARKER_ONLY: Final = ("tolerance", "metrics", "name", "judge")
 
 _PROBLEM: Final = pytest.StashKey[str]()
+VERDICT: Final = pytest.StashKey[AssertionError]()
+"""A verdict that fails the test, reached before its body was called."""
 MEASURED: Final = pytest.StashKey[int]()
 """How many measurements a test has begun."""
 
@@ -62,6 +64,13 @@ def report_problem(item: pytest.Item) -> None:
     """Fail the setup of a test whose marker is wrong."""
     if problem := item.stash.get(_PROBLEM, None):
         pytest.fail(problem, pytrace=False)
+
+
+def raise_verdict(item: pytest.Item) -> None:
+    """Fail a test whose `aiperf_result` has failed it already: in the call phase, where failures belong."""
+    __tracebackhide__ = True
+    if (verdict := item.stash.get(VERDICT, None)) is not None:
+        raise verdict.with_traceback(None)
 
 
 def require_measurement(item: pytest.Item) -> None:

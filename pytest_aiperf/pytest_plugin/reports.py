@@ -32,11 +32,16 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
 
 
 def _shorten(error: BaseException, report: pytest.TestReport) -> None:
-    """Keep the first line for the short summary: in CI pytest would print the whole message there again."""
+    """Keep the first line for the short summary: in CI pytest would print the whole message there again.
+
+    Where every frame is ours and hidden, pytest's note that says so is dropped too: the message is all there is.
+    """
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(error)
     if crash is not None and "\n" in text and type(error).__module__ == "builtins":
         crash.message = f"{type(error).__name__}: {text.partition(chr(10))[0]}"
+        if "hidden" in (report.longrepr.reprtraceback.extraline or ""):
+            report.longrepr.reprtraceback.extraline = None
 
 
 def _properties(entries: list[dict[str, Any]]) -> list[tuple[str, object]]:

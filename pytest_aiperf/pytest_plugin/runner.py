@@ -6,6 +6,7 @@ import asyncio
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -59,8 +60,23 @@ class Aiperf:
         try:
             measurement = self._measure(name, overrides)
         except AiperfError as error:
-            raise error.with_traceback(None) from None  # its text says all; the user's own line is what matters
+            raise error.with_traceback(
+                None
+            ) from None  # its text says all; the user's own line is what matters
         self._conclude(measurement)
+        return Result(measurement)
+
+    def run_before_the_test(self) -> Result:
+        """Measure as `run` does; a verdict that fails the test is kept and fails it when its body is called."""
+        __tracebackhide__ = True
+        try:
+            measurement = self._measure(None, {})
+        except AiperfError as error:
+            raise error.with_traceback(None) from None
+        try:
+            self._conclude(measurement)
+        except AssertionError as verdict:
+            self._item.stash[marker.VERDICT] = verdict
         return Result(measurement)
 
     async def arun(self, name: str | None = None, **overrides: Any) -> Result:
@@ -92,8 +108,18 @@ class Aiperf:
         stored = None
         if measurement.to_store is not None and measurement.baseline_path is not None:
             stored = [measurement.baseline_path, store.dump(measurement.to_store)]
-        self._keep(measurement_document(measurement, node_id=self._item.nodeid), stored)
-        return measurement
+        shown = self._with_short_path(measurement)
+        document = measurement_document(shown, node_id=self._item.nodeid)
+        self._keep(document | {"profile": self._profile}, stored)
+        return shown
+
+    def _with_short_path(self, measurement: Measurement) -> Measurement:
+        """Name the baseline as seen from the root directory: that is how people and other machines find it."""
+        path = measurement.baseline_path
+        if path is None or not Path(path).is_relative_to(self._config.rootpath):
+            return measurement
+        short = Path(path).relative_to(self._config.rootpath).as_posix()
+        return replace(measurement, baseline_path=short)
 
     def _claim(self, name: str | None) -> None:
         if name in self._names:
@@ -105,7 +131,10 @@ class Aiperf:
 
     def _request(self, name: str | None, overrides: Mapping[str, Any]) -> MeasureRequest:
         given = marker.merged(self._item) | dict(overrides)
-        marker.check_keywords(given, "aiperf.run")
+        try:
+            marker.check_keywords(given, "aiperf.run")
+        except ConfigurationError as error:
+            raise ConfigurationError(f"aiperf.run: {str(error).removeprefix('aiperf.run: ')}") from None
         cli = resolve(
             [
                 Layer("aiperf.run", {k: v for k, v in overrides.items() if k in marker.LOAD}),

@@ -55,9 +55,10 @@ class Services:
 
     def close(self) -> None:
         """End every process, each within a bounded time."""
-        for process in (self._load, *self._mocks):
-            if process is not None:
-                process.stop()
+        for mock in self._mocks:
+            mock.process.kill()
+        if self._load is not None:
+            self._load.stop()
 
 
 def log_directory(config: pytest.Config) -> Path:

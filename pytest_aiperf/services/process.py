@@ -134,6 +134,9 @@ class ServiceProcess:
         child = self._child
         if child is None:
             return
+        if self._suspect:  # in the middle of something, after Ctrl-C perhaps: there is nothing to ask it for
+            self._discard()
+            return
         try:
             child.channel.send(STOP, deadline_s=min(grace_s, 1.0))
             child.process.wait(grace_s)
@@ -143,6 +146,10 @@ class ServiceProcess:
                 child.process.wait(TERMINATE_S)
             except subprocess.TimeoutExpired:
                 pass
+        self._discard()
+
+    def kill(self) -> None:
+        """End the child at once: for one that has nothing to finish."""
         self._discard()
 
     def __enter__(self) -> Self:

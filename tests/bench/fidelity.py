@@ -27,7 +27,6 @@ from pytest_aiperf.mock_server.listener import listen
 from pytest_aiperf.mock_server.options import MockOptions
 from pytest_aiperf.mock_server.server import MockServer
 from pytest_aiperf.engine.request_bytes import request_number
-from pytest_aiperf.engine.request_bytes import request_number
 server = MockServer(MockOptions.from_dict(json.loads(sys.argv[1])), listen())
 print(server.port, flush=True)
 server.run(stop_fd=0)

@@ -13,7 +13,7 @@ SLOW = f"{FAST}&slow_pct=60"
 ONE_TEST = """
     import pytest
 
-    @pytest.mark.aiperf(concurrency=4, isl=8, osl=4, request_count=20)
+    @pytest.mark.aiperf(concurrency=8, isl=8, osl=4, request_count=20)
     def test_chat(aiperf):
         aiperf.run()
 """

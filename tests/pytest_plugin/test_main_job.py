@@ -10,7 +10,7 @@ from perf_suite import FAST, ONE_TEST, SLOW
 TWO_TESTS = """
     import pytest
 
-    @pytest.mark.parametrize("concurrency", [2, 4])
+    @pytest.mark.parametrize("concurrency", [6, 8])
     @pytest.mark.aiperf(isl=8, osl=4, request_count=20)
     def test_chat(aiperf, concurrency):
         aiperf.run(concurrency=concurrency)
@@ -48,7 +48,7 @@ def test_the_failure_names_metric_values_and_command(suite):
             "E * Regression: * p50 +* (* -> * ms), allowed +5 %",
             "E * metric * baseline * now * change (95 % CI) * allowed * detectable*",
             "E * ttft p50 *REGRESSED",
-            "E * 4 concurrent, 20 requests x 3 + 3 runs, confirmed in a second session",
+            "E * 8 concurrent, 20 requests x 3 + 3 runs, confirmed in a second session",
             "E * If this is intended:  pytest test_perf.py::test_chat --aiperf-update=regressed",
         ]
     )
