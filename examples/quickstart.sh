@@ -8,10 +8,12 @@ server='mock://?ttft_ms=20&itl_ms=2&jitter=0.1'
 
 step() { printf '\n=== %s\n\n' "$1"; }
 
-measure() { pytest test_first.py --aiperf-baseline-dir="$store" --aiperf-endpoint="$1" $2; }
+measure() { pytest -p no:cacheprovider test_first.py --aiperf-baseline-dir="$store" --aiperf-endpoint="$1" $2; }
 
-step '1. Record a baseline'
-measure "$server" --aiperf-update=missing
+step '1. Record a baseline: three sessions, which show how much sessions differ'
+for session in 1 2 3; do
+    measure "$server" --aiperf-update
+done
 
 step '2. Measure again: nothing changed, so it passes'
 measure "$server" ''

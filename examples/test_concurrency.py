@@ -5,7 +5,7 @@ import pytest
 pytestmark = pytest.mark.aiperf(isl=64, osl=16, request_count=100)
 
 
-@pytest.mark.parametrize("concurrency", [2, 8])
+@pytest.mark.parametrize("concurrency", [4, 16])
 def test_chat(aiperf, concurrency):
     result = aiperf.run(concurrency=concurrency)
     assert result.errors == []

@@ -24,8 +24,13 @@ LONG = """
 DEADLINE_S = 30
 
 
-def start(pytester, *arguments: str) -> subprocess.Popen[str]:
-    """Start pytest in a session of its own and wait until its load runs."""
+@pytest.fixture
+def start(request, pytester):
+    """Start pytest in a session of its own and wait until its load runs; whatever happens, it is ended."""
+    return lambda *arguments: _start(request, pytester, *arguments)
+
+
+def _start(request, pytester, *arguments: str) -> subprocess.Popen[str]:
     pytester.makepyfile(LONG)
     command = [sys.executable, "-m", "pytest", f"--aiperf-endpoint={FAST}", "--aiperf-update", *arguments]
     process = subprocess.Popen(
@@ -36,6 +41,7 @@ def start(pytester, *arguments: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+    request.addfinalizer(lambda: [os.kill(pid, signal.SIGKILL) for pid in family(process.pid)])
     until(lambda: (pytester.path / "started").exists() and len(family(process.pid)) >= 3, "the load to run")
     time.sleep(1.5)  # into the rehearsal, which takes 20 s
     return process
@@ -62,8 +68,8 @@ def until(condition, what: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n1",)], ids=["alone", "n1"])
-def test_ctrl_c_ends_the_run_and_writes_nothing(pytester, arguments):
-    process = start(pytester, *arguments)
+def test_ctrl_c_ends_the_run_and_writes_nothing(pytester, start, arguments):
+    process = start(*arguments)
     asked = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=DEADLINE_S)
@@ -73,17 +79,19 @@ def test_ctrl_c_ends_the_run_and_writes_nothing(pytester, arguments):
     until(lambda: not family(process.pid), "the processes to end")
 
 
-def test_kill_9_leaves_no_process_behind(pytester):
-    process = start(pytester)
+def test_kill_9_leaves_no_process_behind(pytester, start):
+    process = start()
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=DEADLINE_S)
     until(lambda: not family(process.pid), "the processes to end")
     assert not list(pytester.path.rglob("__aiperf__"))
 
 
-def test_a_killed_load_worker_is_an_error_that_says_so(pytester):
-    process = start(pytester)
-    workers = [pid for pid in family(process.pid) if "load_worker" in Path(f"/proc/{pid}/cmdline").read_text()]
+def test_a_killed_load_worker_is_an_error_that_says_so(pytester, start):
+    process = start()
+    workers = [
+        pid for pid in family(process.pid) if "load_worker" in Path(f"/proc/{pid}/cmdline").read_text()
+    ]
     os.kill(workers[0], signal.SIGKILL)
     output, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == pytest.ExitCode.TESTS_FAILED
