@@ -21,7 +21,7 @@ def baseline_path(directory: Path, *, profile: str, test: str, name: str | None)
     are equal. Nothing in an id can lead out of `directory`.
     """
     module, _, inner = test.partition("::")
-    exact = test if name is None else f"{test}#{name}"
+    exact = test if name is None else f"{test}\0{name}"
     digest = hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     readable = inner.replace("::", ".") + (f"#{name}" if name else "")
     return directory / slug(profile) / slug(Path(module).stem) / f"{slug(readable)}-{digest}.json"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from itertools import pairwise
+from math import log1p
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, NonNegativeInt, Tag, model_validator
 
 from pytest_aiperf.common.finite import FiniteFloat
 from pytest_aiperf.common.models import AIPerfBaseModel
@@ -15,6 +17,7 @@ STATS_VERSION: Final = 1
 """Raised when a statistic is computed differently: values of two versions are not comparable."""
 
 Direction = Literal["lower", "higher", "neutral"]
+_LARGEST_LOG: Final = 700.0
 
 
 class Histogram(AIPerfBaseModel):
@@ -23,7 +26,19 @@ class Histogram(AIPerfBaseModel):
     growth: FiniteFloat = Field(gt=0, description="Relative width of a bin.")
     offset: int = Field(description="Added to every index.")
     index: tuple[int, ...] = Field(description="Bins that are not empty, ascending, relative to offset.")
-    count: tuple[int, ...] = Field(description="Values in each of these bins.")
+    count: tuple[NonNegativeInt, ...] = Field(description="Values in each of these bins.")
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        """Whoever draws it relies on this."""
+        if len(self.index) != len(self.count):
+            raise ValueError(f"{len(self.index)} bins but {len(self.count)} counts")
+        if any(a >= b for a, b in pairwise(self.index)):
+            raise ValueError("the bins are not in ascending order")
+        edges = [self.offset + i for i in (*self.index[:1], *self.index[-1:])]
+        if any(abs(edge) * log1p(self.growth) > _LARGEST_LOG for edge in edges):
+            raise ValueError(f"a bin at {max(edges, key=abs)} is beyond what a float can hold")
+        return self
 
 
 class Distribution(AIPerfBaseModel):
@@ -54,6 +69,18 @@ class SingleValue(AIPerfBaseModel):
     value: FiniteFloat | None = Field(description="Amount over the window.")
 
 
+def _kind_of(summary: Any) -> str:
+    single = "value" in summary if isinstance(summary, Mapping) else isinstance(summary, SingleValue)
+    return "per run" if single else "per request"
+
+
+Summary = Annotated[
+    Annotated[SingleValue, Tag("per run")] | Annotated[Distribution, Tag("per request")],
+    Discriminator(_kind_of),
+]
+"""Told apart by their fields, so that an error names the place in the one that is meant."""
+
+
 class Stalls(AIPerfBaseModel):
     """Requests much slower than the baseline's median."""
 
@@ -67,7 +94,7 @@ class Run(AIPerfBaseModel):
     n_ok: int = Field(ge=0, description="Good requests in the window.")
     n_err: int = Field(ge=0, description="Failed and truncated requests in the window.")
     window_s: FiniteFloat = Field(ge=0, description="Length of the steady window.")
-    metrics: Mapping[str, SingleValue | Distribution] = Field(description="By tag.")
+    metrics: Mapping[str, Summary] = Field(description="By tag.")
     stalls: Stalls | None = Field(default=None, description="Null without a request latency.")
 
 

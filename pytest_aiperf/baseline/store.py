@@ -25,7 +25,7 @@ def load(path: Path) -> Baseline | None:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise BaselineError(
@@ -38,11 +38,13 @@ def parse(text: str, *, source: str) -> Baseline:
     """Return the baseline in `text`; errors as in `load`."""
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BaselineError(f"{source}: not JSON: {error}. Mend it, or delete it and record again.") from None
     schema = document.get("schema") if isinstance(document, dict) else None
-    if not isinstance(schema, int):
-        raise BaselineError(f"{source}: not a baseline file: it has no integer 'schema'")
+    if type(schema) is not int or schema < 1:
+        raise BaselineError(
+            f"{source}: not a baseline file: its 'schema' is {schema!r}, not a version from 1 on"
+        )
     if schema > SCHEMA:
         raise BaselineError(
             f"{source}: written by a newer pytest-aiperf (schema {schema}, this one reads up to {SCHEMA}); "

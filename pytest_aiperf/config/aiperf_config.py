@@ -29,12 +29,14 @@ class EndpointConfig(BaseConfig):
     @classmethod
     def _usable_url(cls, url: str) -> str:
         parts = urlsplit(url)
+        if "@" in parts.netloc:  # before any message that shows the URL
+            raise ValueError("the URL holds credentials; put the API key into AIPERF_API_KEY")
         if parts.scheme not in ("http", "https"):
             raise ValueError(f"{url!r} is not an http:// or https:// URL")
         if not parts.hostname:
             raise ValueError(f"{url!r} names no host")
-        if parts.username or parts.password:
-            raise ValueError("the URL holds credentials; put the API key into AIPERF_API_KEY")
+        if parts.query or parts.fragment:
+            raise ValueError("the URL has a ? or # part, behind which no API path can be put; leave it out")
         _ = parts.port  # raises for a port out of range
         return url.rstrip("/")
 

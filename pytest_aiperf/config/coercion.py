@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "": 1.0}
-_DURATION: Final = re.compile(r"\s*([0-9.eE+-]+)\s*([a-z]*)\s*\Z")
+_DURATION: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([a-z]*)\s*\Z", re.ASCII)
 
 
 def parse_duration_s(value: object) -> object:
@@ -23,9 +23,13 @@ def parse_duration_s(value: object) -> object:
 
 def parse_fraction(value: object) -> object:
     """Turn ``"5%"`` or ``"5 %"`` into 0.05; a bare number is a fraction already."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return float(value.strip()[:-1]) / 100
-    return value
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a share; write 10% or 0.1") from None
 
 
 def parse_str_or_list(value: object) -> object:
@@ -40,7 +44,7 @@ def parse_mapping(value: object) -> object:
     if not isinstance(value, str):
         return dict(value) if isinstance(value, Mapping) else value
     if value.lstrip().startswith("{"):
-        return json.loads(value)
+        return json.loads(value, parse_constant=_refuse_constant)
     return dict(_pair(item) for item in value.split(",") if item.strip())
 
 
@@ -49,6 +53,10 @@ def _pair(item: str) -> tuple[str, Any]:
     if not colon or not key.strip():
         raise ValueError(f"{item!r} is not key:value")
     try:
-        return key.strip(), json.loads(text)
+        return key.strip(), json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
         return key.strip(), text.strip()
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number of JSON")

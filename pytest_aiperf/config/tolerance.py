@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from pytest_aiperf.common.finite import FiniteFloat
 from pytest_aiperf.common.models import BaseConfig
@@ -33,16 +34,30 @@ def parse_tolerance(value: object) -> Tolerance:
     if isinstance(value, Tolerance):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return Tolerance(relative=float(value))
-    parts = [part.strip() for part in str(value).split(" or ")]
-    relative, floor, unit = 0.0, 0.0, None
-    for part in parts:
-        if match := _PERCENT.match(part):
-            relative = float(match[1]) / 100
-        elif match := _ABSOLUTE.match(part):
-            floor, unit = float(match[1]), match[2]
-        else:
+        return _tolerance(value, {"relative": value})
+    parts: dict[str, object] = {}
+    for part in str(value).split(" or "):
+        read = _part(part.strip())
+        if not read or read.keys() & parts.keys():
             raise ValueError(
                 f"tolerance {value!r} is not a share or an amount; write '5%', '5ms' or '15% or 5ms'"
             )
-    return Tolerance(relative=relative, floor=floor, unit=unit)
+        parts |= read
+    return _tolerance(value, {"relative": 0.0} | parts)
+
+
+def _part(text: str) -> dict[str, object]:
+    if match := _PERCENT.match(text):
+        return {"relative": float(match[1]) / 100}
+    if match := _ABSOLUTE.match(text):
+        return {"floor": float(match[1]), "unit": match[2]}
+    return {}
+
+
+def _tolerance(value: object, parts: Mapping[str, object]) -> Tolerance:
+    try:
+        return Tolerance.model_validate(parts)
+    except ValidationError:
+        raise ValueError(
+            f"tolerance {value!r} is out of range; a share lies between 0 and 100 (0.05 is 5 %)"
+        ) from None

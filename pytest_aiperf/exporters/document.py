@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_aiperf.baseline.history import judged_sessions
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.common.finite import scrub_non_finite
 from pytest_aiperf.exporters.failure_text import headline
@@ -43,6 +44,7 @@ def measurement_document(measurement: Measurement, *, node_id: str) -> dict[str,
         "gpu": [],
         "server_metrics": {},
         "baseline": measurement.baseline_path if measurement.baseline or measurement.to_store else None,
+        "baseline_sessions": len(judged_sessions(measurement.baseline)) if measurement.baseline else 0,
         "stored": measurement.stored_as,
     }
     entry: dict[str, Any] = to_builtin(scrub_non_finite(document))
@@ -66,6 +68,7 @@ def failed_document(*, node_id: str, name: str | None, reason: str) -> dict[str,
         "gpu": [],
         "server_metrics": {},
         "baseline": None,
+        "baseline_sessions": 0,
         "stored": None,
     }
 
@@ -97,17 +100,19 @@ def to_builtin(value: Any) -> Any:
         return {str(key): to_builtin(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [to_builtin(item) for item in value]
-    if value is None or type(value) in (bool, int, float, str):
+    if type(value) is str:  # half a surrogate pair fits into no JSON
+        return value.encode("utf-8", "replace").decode()
+    if value is None or type(value) in (bool, int, float):
         return value
-    if hasattr(value, "item"):
-        return to_builtin(value.item())
+    if hasattr(value, "tolist"):
+        return to_builtin(value.tolist())
     if isinstance(value, bool):
         return bool(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return float(value)
-    return str(value)
+    return to_builtin(str(value))
 
 
 def _comparison(row: dict[str, Any]) -> dict[str, Any]:

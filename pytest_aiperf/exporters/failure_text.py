@@ -12,10 +12,13 @@ from pytest_aiperf.baseline.history import judged_sessions
 from pytest_aiperf.baseline.schema import Distribution, Histogram
 from pytest_aiperf.exporters.figures import number, percent, with_half
 from pytest_aiperf.measure.measurement import Comparison, Measurement
-from pytest_aiperf.metrics.registry import short_name
+from pytest_aiperf.metrics.registry import all_metrics, short_name
 
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _CELLS: Final = 28
+WANTED_SESSIONS: Final = 3
+_MIN_TAIL: Final = 20
+"""Fewer values (the throughputs of a few runs) have no 95th percentile."""
 _WORDS: Final = {"regressed": "REGRESSED", "pass": "ok", "inconclusive": "inconclusive"}
 
 
@@ -27,12 +30,12 @@ def headline(measurement: Measurement) -> str:
         return _change_line(worst) if worst else measurement.judgement.reason
     if verdict == "no_baseline":
         return f"no baseline yet for {_title(measurement)}"
-    return measurement.judgement.reason
+    return measurement.judgement.reason.partition("\n")[0]
 
 
 def failure_text(measurement: Measurement, *, node_id: str) -> str:
     """Return the whole text: headline, comparison table, distributions, how it was measured, what to do."""
-    parts = [headline(measurement), ""]
+    parts = [headline(measurement), *measurement.judgement.reason.splitlines()[1:], ""]
     if measurement.judgement.comparisons:
         parts += [*_table(measurement.judgement.comparisons), ""]
         parts += _distributions(measurement)
@@ -40,7 +43,7 @@ def failure_text(measurement: Measurement, *, node_id: str) -> str:
         parts += [*_figures(measurement), ""]
     parts += _errors(measurement)
     parts += _how(measurement)
-    return "\n".join([*parts, "", *_what_to_do(measurement, node_id)])
+    return "\n".join([*parts, "", *_what_to_do(measurement, node_id)]).rstrip()
 
 
 def _worst(measurement: Measurement, verdict: str) -> Comparison | None:
@@ -50,6 +53,9 @@ def _worst(measurement: Measurement, verdict: str) -> Comparison | None:
 
 
 def _excess(row: Comparison) -> float:
+    """How far beyond what is allowed; errors before any latency, stalls after: they follow from the others."""
+    if row.metric == "stall_share":
+        return 0.0
     if row.change is None or not row.tolerance:
         return float("inf")
     return abs(row.change) / row.tolerance
@@ -57,7 +63,8 @@ def _excess(row: Comparison) -> float:
 
 def _change_line(row: Comparison) -> str:
     if row.unit == "share":
-        return f"{row.label} {percent(row.now, sign=False)} (was {percent(row.baseline, sign=False)})"
+        seen = f"{row.label} {percent(row.now, sign=False)} (was {percent(row.baseline, sign=False)})"
+        return f"inconclusive: {seen}" if row.verdict == "inconclusive" else seen
     if row.change is None:
         return f"{row.label}: {row.reason}"
     values = f"({number(row.baseline)} -> {number(row.now)} {row.unit})"
@@ -77,7 +84,7 @@ def _allowed(row: Comparison) -> str:
 
 
 def _higher_is_better(row: Comparison) -> bool:
-    return row.unit.endswith("/s")
+    return all_metrics()[row.metric.partition(".")[0]].direction == "higher"
 
 
 def _table(rows: Sequence[Comparison]) -> list[str]:
@@ -177,7 +184,7 @@ def _figures(measurement: Measurement) -> list[str]:
     lines = []
     for metric in Result(measurement).to_dict().items():
         tag, figures = metric
-        spread = "" if figures["count"] < 2 else f"   p95 {number(figures['p95'])}"
+        spread = "" if figures["count"] < _MIN_TAIL else f"   p95 {number(figures['p95'])}"
         lines.append(f"  {short_name(tag):<16} p50 {number(figures['p50'])} {figures['unit']}{spread}")
     return lines
 
@@ -189,8 +196,14 @@ def _errors(measurement: Measurement) -> list[str]:
     lines = [f"  {total} failed requests:"]
     for group in sorted(measurement.errors, key=lambda g: -g.count)[:5]:
         code = "" if group.code is None else f" {group.code}"
-        lines.append(f"    {group.count} x {group.type}{code}: {group.message[:200]}")
+        lines.append(f"    {group.count} x {group.type}{code}: {_one_line(group.message)}")
     return [*lines, ""]
+
+
+def _one_line(text: str) -> str:
+    """A server's words without what could move the cursor, colour the screen or break the table."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)[:200]
 
 
 def _how(measurement: Measurement) -> list[str]:
@@ -221,8 +234,19 @@ def _what_to_do(measurement: Measurement, node_id: str) -> list[str]:
     if measurement.verdict == "regressed":
         return [f"  If this is intended:  {selected} --aiperf-update=regressed"]
     if measurement.verdict == "inconclusive":
-        return ["  More runs, more requests or a quieter machine would tell; see docs/verdict."]
+        return _how_to_tell(measurement)
     return []
+
+
+def _how_to_tell(measurement: Measurement) -> list[str]:
+    sessions = len(judged_sessions(measurement.baseline)) if measurement.baseline is not None else 0
+    if sessions < WANTED_SESSIONS:
+        have = "1 session" if sessions == 1 else f"{sessions} sessions"
+        return [
+            f"  The baseline has {have}; how much sessions differ is a guess until it has {WANTED_SESSIONS}.",
+            "  Record more on other days or boots:  pytest ... --aiperf-update",
+        ]
+    return ["  More runs, more requests or a quieter machine would tell; see docs/verdict."]
 
 
 def _title(measurement: Measurement) -> str:

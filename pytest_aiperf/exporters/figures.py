@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from math import floor, log10
+from math import floor, isfinite, log10
+
+_LONGEST = 12
+"""Digits before the point, beyond which an exponent is easier to read."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with so many significant digits, without exponent where one can read it: 412, 9.3, 0.046."""
-    if value is None:
+    if value is None or not isfinite(value):
         return "-"
     if value == 0:
         return "0"
     magnitude = floor(log10(abs(value)))
+    if not -6 <= magnitude < _LONGEST:
+        return f"{value:.{digits - 1}e}"
     if magnitude >= digits - 1:
         return f"{value:.0f}"
-    if magnitude < -6:
-        return f"{value:.{digits - 1}e}"
     text = f"{value:.{digits - 1 - magnitude}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def percent(fraction: float | None, *, sign: bool = True) -> str:
     """Return a share as a percentage: +37 %, -0.4 %."""
-    if fraction is None:
+    if fraction is None or not isfinite(fraction):
         return "-"
     value = 100 * fraction
-    text = (
-        f"{abs(value):.0f}"
-        if abs(value) >= 9.5 or abs(value) < 0.05
-        else f"{abs(value):.1f}".removesuffix(".0")
-    )
+    text = number(abs(value), 1) if abs(value) >= 9.5 else f"{abs(value):.1f}".removesuffix(".0")
     if not sign:
         return f"{text} %"
     mark = "" if text == "0" else "+" if value > 0 else "-"

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pytest_aiperf.exporters.failure_text import WANTED_SESSIONS
 from pytest_aiperf.exporters.figures import number, percent
 from pytest_aiperf.metrics.registry import short_name
 
@@ -41,8 +42,7 @@ def summary_lines(measurements: Sequence[Mapping[str, Any]], *, verbosity: int) 
         width = min(40, max((len(_title(m)) for m in measurements), default=0))
         for one in ordered:
             yield _line(one, width)
-            if note := _note(one):
-                yield f"  {note}"[:WIDTH]
+            yield from (f"  {note}"[:WIDTH] for note in _notes(one))
     yield counts_line(measurements)
 
 
@@ -62,7 +62,9 @@ def _gravity(measurement: Mapping[str, Any]) -> int:
 
 
 def _line(measurement: Mapping[str, Any], width: int) -> str:
-    cells = [f"{_title(measurement)[-width:]:<{width}}", f"{_state(measurement):<12}"]
+    title = _title(measurement)
+    shown = title if len(title) <= width else f"…{title[1 - width :]}"
+    cells = [f"{shown:<{width}}", f"{_state(measurement):<12}"]
     cells += [cell for tag in _SHOWN if (cell := _cell(measurement, tag))]
     line = cells[0]
     for cell in cells[1:]:
@@ -80,19 +82,24 @@ def _cell(measurement: Mapping[str, Any], tag: str) -> str:
     metric = measurement["metrics"].get(tag)
     if metric is None:
         return ""
-    changes = [c["change"] for c in measurement["comparisons"] if c["metric"].startswith(tag)]
-    change = f" {percent(changes[0])}" if changes and changes[0] is not None else ""
+    judged = next((c for c in measurement["comparisons"] if c["metric"].partition(".")[0] == tag), None)
+    change = f" {percent(judged['change'])}" if judged and judged["change"] is not None else ""
     if tag == "output_token_throughput":
         return f"{number(metric['avg'])} tok/s{change}"
-    return f"{short_name(tag)} {number(metric['p50'])} {metric['unit']}{change}"
+    statistic = judged["metric"].partition(".")[2] if judged else "p50"  # the change is one of this figure
+    label = short_name(tag) if statistic == "p50" else f"{short_name(tag)} {statistic}"
+    return f"{label} {number(metric[statistic])} {metric['unit']}{change}"
 
 
-def _note(measurement: Mapping[str, Any]) -> str:
+def _notes(measurement: Mapping[str, Any]) -> Iterator[str]:
     if measurement["verdict"] not in ("inconclusive", "invalid"):
-        return ""
+        return
     mdes = [c["mde"] for c in measurement["comparisons"] if c["verdict"] == "inconclusive" and c["mde"]]
     found = f"; would have found a change of {percent(max(mdes), sign=False)}" if mdes else ""
-    return f"{measurement['headline']}{found}"
+    yield f"{measurement['headline']}{found}"
+    sessions = measurement["baseline_sessions"]
+    if measurement["verdict"] == "inconclusive" and sessions < WANTED_SESSIONS:
+        yield f"the baseline has {sessions} of {WANTED_SESSIONS} sessions: record more with --aiperf-update"
 
 
 def _title(measurement: Mapping[str, Any]) -> str:

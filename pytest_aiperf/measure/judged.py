@@ -13,6 +13,7 @@ from pytest_aiperf.config.tolerance import Tolerance
 from pytest_aiperf.judge.holm import MetricSamples
 from pytest_aiperf.judge.run_summary import min_requests
 from pytest_aiperf.judge.samples import Policy, Relation, RunStat
+from pytest_aiperf.measure.run_data import JUDGEABLE
 from pytest_aiperf.metrics.registry import all_metrics, parse_judged, short_name
 
 DEFAULT_TOLERANCE: Final = Tolerance(relative=0.05)
@@ -54,22 +55,25 @@ class JudgedMetric:
 def judged_metrics(config: AIPerfConfig) -> Sequence[JudgedMetric]:
     """Return the judged metrics: those that the user names, else the defaults; each named one at most once.
 
-    By default TTFT p50, ITL p50 and the tail of the request latency, none an algebraic twin of another. A p95
-    needs 200 requests a run: below that it is reported and not judged.
+    By default TTFT p50, ITL p50 and the tail of the request latency, none an algebraic twin of another, and what
+    the user gives a tolerance for. A p95 needs 200 requests a run: below that it is reported and not judged.
 
     Raises:
-        ConfigurationError: an unknown name, or a metric that has no better or worse.
+        ConfigurationError: an unknown name, a metric that has no better or worse, or one that is named to be judged
+            and that this load does not yield.
     """
     tolerances = {parse_judged(key): value for key, value in config.verdict.tolerance.items()}
-    if config.verdict.metrics is not None:
-        wanted = [parse_judged(text) for text in config.verdict.metrics]
-    else:
-        wanted = [*_defaults(config), *tolerances]
-    return [
+    named = config.verdict.metrics
+    usual = _defaults(config) if named is None else [parse_judged(text) for text in named]
+    chosen = [
         JudgedMetric(tag=tag, statistic=statistic, tolerance=_tolerance(tag, statistic, tolerances))
-        for tag, statistic in dict.fromkeys(wanted)
-        if _can_be_judged(tag)
+        for tag, statistic in dict.fromkeys([*usual, *(tolerances if named is None else ())])
+        if _can_be_judged(tag, statistic)
     ]
+    absent = {metric.name: why for metric in chosen if (why := _why_absent(metric, config))}
+    if named is not None and absent:
+        raise ConfigurationError("; ".join(f"{name} cannot be judged: {why}" for name, why in absent.items()))
+    return [m for m in chosen if m.name not in absent or (m.tag, m.statistic) in usual]
 
 
 def _defaults(config: AIPerfConfig) -> Sequence[tuple[str, str]]:
@@ -83,10 +87,25 @@ def _defaults(config: AIPerfConfig) -> Sequence[tuple[str, str]]:
     return chosen
 
 
-def _can_be_judged(tag: str) -> bool:
+def _can_be_judged(tag: str, statistic: str) -> bool:
     if all_metrics()[tag].direction == "neutral":
         raise ConfigurationError(f"{tag} cannot be judged: neither more nor less of it is better")
+    if statistic not in ("value", *JUDGEABLE):
+        raise ConfigurationError(
+            f"{tag}.{statistic} cannot be judged: a baseline holds {', '.join(JUDGEABLE)} of it"
+        )
     return True
+
+
+def _why_absent(metric: JudgedMetric, config: AIPerfConfig) -> str | None:
+    """Why this load gives no figure to judge. A tolerance in the ini file speaks of many tests, and not all have it."""
+    if all_metrics()[metric.tag].streaming_only and not config.endpoint.streaming:
+        return "it needs streaming=True"
+    if metric.tag == "inter_token_latency" and config.input.osl < 2:
+        return "it needs an osl of at least 2"
+    if config.load.request_count < metric.min_requests:
+        return f"it needs a request_count of at least {metric.min_requests}, got {config.load.request_count}"
+    return None
 
 
 def _tolerance(tag: str, statistic: str, given: Mapping[tuple[str, str], Tolerance]) -> Tolerance:

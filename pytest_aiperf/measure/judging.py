@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pytest_aiperf.baseline.schema import Run, Session
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
-from pytest_aiperf.judge.confirmation import confirm
+from pytest_aiperf.judge.confirmation import confirm_metrics
 from pytest_aiperf.judge.error_gate import judge_errors
 from pytest_aiperf.judge.holm import MetricSamples, judge_metrics
 from pytest_aiperf.judge.interval import run_interval
@@ -48,19 +48,18 @@ class Case:
 
     def confirm(self, first: Sequence[Run], second: Sequence[Run], look: int) -> Judgement:
         """Judge again after a second session: what the first called regressed must hold over both."""
-        alone = self._decide([first], look)
-        both = self._decide([first, second], look)
-        for name, samples_ in self._samples([first]).items():
-            if alone.get(name) is not None and alone[name].verdict == "regressed":
-                later = self._samples([second])[name].candidate[0]
-                both[name] = confirm(samples_.baseline, samples_.candidate[0], later, samples_.policy, look)
-        for name, decision in both.items():
-            if decision.verdict == "regressed" and alone[name].verdict != "regressed":
-                both[name] = replace(
-                    decision, verdict="inconclusive", reason=f"only with more runs: {decision.reason}"
-                )
-        verdict, reason = combine(both)
-        return Judgement(verdict=verdict, reason=reason, comparisons=self._comparisons([first, second], both))
+        alone, again, both = (self._decide(side, look) for side in ([first], [second], [first, second]))
+        found = dict(alone)
+        later = {name: pair.candidate[0] for name, pair in self._samples([second]).items()}
+        confirmed = confirm_metrics(self._samples([first]), later, look)
+        found |= {name: confirmed[name] for name in confirmed if _has_regressed(alone.get(name))}
+        for name in (STALLS, ERRORS):
+            if _has_regressed(alone.get(name)):
+                found[name] = _confirmed_share(both.get(name), again.get(name))
+        verdict, reason = combine(found)
+        return Judgement(
+            verdict=verdict, reason=reason, comparisons=self._comparisons([first, second], found)
+        )
 
     def _decide(self, candidate: Sessions, look: int) -> dict[str, Decision]:
         decisions: dict[str, Decision] = {}
@@ -95,6 +94,20 @@ class Case:
             _share_row(ERRORS, "errors", decisions[ERRORS], _error_share(before), _error_share(candidate))
         )
         return rows
+
+
+def _has_regressed(decision: Decision | None) -> bool:
+    return decision is not None and decision.verdict == "regressed"
+
+
+def _confirmed_share(together: Decision | None, again: Decision | None) -> Decision:
+    """Regressed over both sessions, and the second by itself not within what is allowed; else they disagree."""
+    if together is None or again is None:
+        return Decision(verdict="inconclusive", reason="the second session has nothing to compare")
+    if together.verdict == "regressed" and again.verdict != "pass":
+        return together
+    reason = f"sessions disagree: both together {together.reason}; the second by itself {again.reason}"
+    return replace(together, verdict="inconclusive", reason=reason)
 
 
 def _metric_row(metric: JudgedMetric, pair: MetricSamples, decision: Decision) -> Comparison:

@@ -7,7 +7,6 @@ the first request, a wrong URL or model by a single request, an overloaded serve
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,17 +15,18 @@ from typing import Final
 import numpy as np
 
 from pytest_aiperf.baseline import history, keys, store
-from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Distribution, Run, Session
+from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Run
 from pytest_aiperf.common.errors import ConfigurationError, MeasurementError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.judge.samples import Policy
-from pytest_aiperf.judge.stall_gate import stall_threshold
+from pytest_aiperf.measure.answer_length import check_length
 from pytest_aiperf.measure.judged import judged_metrics, stall_threshold_of
 from pytest_aiperf.measure.judging import Case
 from pytest_aiperf.measure.measurement import Judgement, Measurement
-from pytest_aiperf.measure.provenance import environment, host_hash, recorded, utc_now
-from pytest_aiperf.measure.run_data import STALL_METRIC, RunData, count_stalls
+from pytest_aiperf.measure.provenance import host_hash, utc_now
+from pytest_aiperf.measure.recording import Recording, own_stall_threshold, with_stalls
+from pytest_aiperf.measure.run_data import RunData
 from pytest_aiperf.measure.runs import LoadRunner, Progress, RunMaker, merge_errors
 from pytest_aiperf.measure.target import find_target
 from pytest_aiperf.measure.validity import Check
@@ -78,7 +78,7 @@ class _Measuring:
     ) -> None:
         self.request, self.config = request, _effective(request)
         self.started_at, self.started_s = utc_now(), time.monotonic()
-        self.metrics = judged_metrics(self.config)
+        self.metrics = judged_metrics(request.config)
         self.stored = store.load(request.baseline_path) if request.baseline_path else None
         if request.update and request.baseline_path:
             store.check_writable(request.baseline_path)
@@ -87,6 +87,9 @@ class _Measuring:
         self.key = self._key()
         self.incomparable = keys.differences(self.stored, self.key) if self.stored else ()
         self.comparable = self.stored if self.stored and not self.incomparable else None
+        self.recording = Recording(
+            update=request.update, path=request.baseline_path, stored=self.stored, comparable=self.comparable
+        )
         self.data: list[list[RunData]] = [[]]
         self.maker = RunMaker(
             load=load,
@@ -103,10 +106,10 @@ class _Measuring:
             self._runs("quick", 1)
             return self._finish(Judgement(verdict="measured", reason="quick: one short run, not compared"))
         self.maker.rehearse()
-        judgement = self._recording() if self._records_anyway() else self._checking()
+        judgement = self._record() if self.recording.always else self._check()
         return self._finish(judgement)
 
-    def _recording(self) -> Judgement:
+    def _record(self) -> Judgement:
         """Five runs; the comparison only tells an accepted change of level from one more session of the same."""
         self._runs("run", RECORD_RUNS)
         if self.comparable is None:
@@ -114,7 +117,7 @@ class _Measuring:
         judgement = self._case(self.comparable).judge(self._summaries(0), Policy().looks.index(RECORD_RUNS))
         return replace(judgement, verdict="measured", reason=f"recorded; before that: {judgement.reason}")
 
-    def _checking(self) -> Judgement:
+    def _check(self) -> Judgement:
         looks = Policy().looks
         if self.comparable is None or self.config.verdict.mode == "measure":
             self._runs("run", looks[0])
@@ -167,6 +170,8 @@ class _Measuring:
             )
         while len(session) < until:
             session.append(self.maker.run(phase, len(session) + 1, until))
+            if len(session) == 1:
+                self._check_length(session)
             if self._broken_checks():
                 return
 
@@ -175,19 +180,15 @@ class _Measuring:
         return budget is None or time.monotonic() - self.started_s + runs * self.maker.last_run_s <= budget
 
     def _broken_checks(self) -> Sequence[Check]:
-        """Fatal checks that failed. A high error share is fatal only where there is no baseline to judge it by."""
-        judged = (
-            ("error_share", "truncated_share")
-            if self.comparable is not None and not self._records_anyway()
-            else ()
-        )
-        return [c for c in self.maker.checks if c.fatal and not c.ok and c.check not in judged]
+        """Fatal checks that failed. A high error share is not where a baseline judges it, and nothing is recorded."""
+        judged = self._judges() and "regressed" not in self.request.update
+        left_to_judge = ("error_share", "truncated_share") if judged else ()
+        return [c for c in self.maker.checks if c.fatal and not c.ok and c.check not in left_to_judge]
 
-    def _records_anyway(self) -> bool:
-        update = self.request.update
-        if self.request.baseline_path is None:
-            return False
-        return "all" in update or ("missing" in update and self.stored is None)
+    def _judges(self) -> bool:
+        return (
+            self.config.verdict.mode == "check" and self.comparable is not None and not self.recording.always
+        )
 
     def _case(self, baseline: Baseline) -> Case:
         sessions = history.judged_sessions(baseline)
@@ -197,19 +198,18 @@ class _Measuring:
         return [data.summary for data in self.data[session]]
 
     def _finish(self, judgement: Judgement) -> Measurement:
-        self._check_length()
         broken = self._broken_checks()
         if broken:
             judgement = replace(judgement, verdict="invalid", reason=_explain(broken))
         everything = [data for session in self.data for data in session]
-        sessions = self._with_stalls()
         source = osl_source(everything[0].batch)
-        to_store, stored_as = self._to_store(judgement, sessions[0], source)
-        stamps = {data.batch.facts.timestamps for data in everything}
+        written = self.recording.outcome(judgement, self.key, self.data[0], osl_source=source)
+        to_store, stored_as = written or (None, None)
         if stored_as == "accepted":
-            judgement = replace(
-                judgement, verdict="measured", reason=f"accepted as the new level: {judgement.reason}"
-            )
+            reason = f"accepted as the new level: {judgement.reason}"
+            judgement = replace(judgement, verdict="measured", reason=reason)
+        stamps = {data.batch.facts.timestamps for data in everything}
+        threshold_ms = self.maker.stall_threshold_ms or own_stall_threshold(self.data[0])
         return Measurement(
             test=self.request.test,
             name=self.request.name,
@@ -217,7 +217,7 @@ class _Measuring:
             key=self.key,
             endpoint=self.config.endpoint.url,
             streaming=self.config.endpoint.streaming,
-            sessions=sessions,
+            sessions=[with_stalls(session, threshold_ms) for session in self.data],
             pooled=_pooled(everything),
             validity=self.maker.checks,
             errors=merge_errors([data.batch for data in everything]),
@@ -232,79 +232,13 @@ class _Measuring:
             stored_as=stored_as,
         )
 
-    def _with_stalls(self) -> Sequence[Sequence[Run]]:
-        """Count stalls where the runs themselves set the threshold: a first recording has no other."""
-        medians = [m.p50 for m in map(_latency_of, self.data[0]) if m is not None and m.p50]
-        threshold = self.maker.stall_threshold_ms or (stall_threshold(medians) if medians else None)
-        return [
-            [
-                data.summary.model_copy(
-                    update={"stalls": count_stalls(data.values.get(STALL_METRIC), threshold)}
-                )
-                for data in session
-            ]
-            for session in self.data
-        ]
-
-    def _check_length(self) -> None:
-        """An answer of another length is another workload: neither a pass nor a regression."""
-        before = self._baseline_osl()
-        now = [
-            data.values["output_sequence_length"]
-            for s in self.data
-            for data in s
-            if "output_sequence_length" in data.values
-        ]
-        if before is None or not now or self.config.verdict.mode == "quick":
+    def _check_length(self, session: Sequence[RunData]) -> None:
+        """Told by the first run already: the others would be of the same length."""
+        if self.comparable is None or self.config.verdict.mode == "quick":
             return
-        median = float(np.median(np.concatenate(now)))
-        off = abs(median - before) / before
-        self.maker.checks.append(
-            Check(
-                check="osl_as_baseline",
-                value=off,
-                limit=0.05,
-                ok=off <= 0.05,
-                advice=f"The answers are {median:.0f} tokens long, the baseline's were {before:.0f}: fix the output "
-                "length (ignore_eos), or record again with --aiperf-update=all.",
-                fatal=not self._records_anyway(),
-            )
-        )
-
-    def _baseline_osl(self) -> float | None:
-        if self.comparable is None:
-            return None
-        runs = [run for session in history.judged_sessions(self.comparable) for run in session.runs]
-        found = [run.metrics.get("output_sequence_length") for run in runs]
-        medians = [d.p50 for d in found if isinstance(d, Distribution) and d.p50]
-        return float(np.median(medians)) if medians else None
-
-    def _to_store(
-        self, judgement: Judgement, runs: Sequence[Run], source: str
-    ) -> tuple[Baseline | None, str | None]:
-        path, update = self.request.baseline_path, self.request.update
-        if path is None or judgement.verdict == "invalid" or not update:
-            return None, None
-        session = Session(
-            id=uuid.uuid4().hex[:12],
-            runs=tuple(runs),
-            environment=environment(source),
-            recorded=recorded(path.parent),
-        )
-        regressed = any(c.verdict == "regressed" for c in judgement.comparisons)
-        improved = not regressed and any(c.improved for c in judgement.comparisons)
-        if self._records_anyway():
-            if self.comparable is None:
-                return history.first(self.key, session), "recorded"
-            if regressed or improved:
-                return history.new_level(self.comparable, self.key, session), "new level"
-            return history.append(self.comparable, session), "appended"
-        if self.comparable is not None and (
-            ("regressed" in update and judgement.verdict == "regressed")
-            or ("improved" in update and judgement.improved)
-        ):
-            return history.new_level(self.comparable, self.key, session), "accepted"
-        return None, None
+        check = check_length(self.comparable, session, fatal=self._judges())
+        if check is not None:
+            self.maker.checks.append(check)
 
     def _key(self) -> BaselineKey:
         config = self.config
@@ -355,15 +289,10 @@ def _effective(request: MeasureRequest) -> AIPerfConfig:
 
 def _explain(broken: Sequence[Check]) -> str:
     by_name = {check.check: check for check in broken}
-    return " ".join(
-        f"{c.check} is {'unknown' if c.value is None else f'{c.value:.3g}'}, allowed is {c.limit:.3g}. {c.advice}"
+    return "\n".join(
+        f"{c.check} is {'unknown' if c.value is None else f'{c.value:.3g}'}, allowed is {c.limit:.3g}\n{c.advice}"
         for c in by_name.values()
     )
-
-
-def _latency_of(data: RunData) -> Distribution | None:
-    found = data.summary.metrics.get(STALL_METRIC)
-    return found if isinstance(found, Distribution) else None
 
 
 def _pooled(runs: Sequence[RunData]) -> Mapping[str, Floats]:

@@ -70,6 +70,8 @@ class MetricResult:
         return float(self._values.std())
 
     def __getattr__(self, name: str) -> float:
+        if name.startswith("_"):  # also what copy and pickle ask of an object that has no state yet
+            raise AttributeError(name)
         if name.startswith("p"):
             try:
                 percent = float(name[1:].replace("_", "."))
@@ -83,7 +85,8 @@ class MetricResult:
     def ci(self, statistic: str = "p50") -> tuple[float, float] | None:
         """Return the 95 % interval of a statistic over runs: where it would come out again on this server.
 
-        None where the runs are too few or too short for it (a p99 needs 1000 requests a run).
+        None where the runs are too few or too short for it (a p99 needs 1000 requests a run), and for a figure of
+        zero, around which no interval of ratios can be laid.
         """
         single = any(isinstance(run.metrics.get(self.tag), SingleValue) for s in self._sessions for run in s)
         metric = JudgedMetric(
@@ -95,7 +98,7 @@ class MetricResult:
         except AttributeError:
             return None
         center = self.avg if single or statistic == "avg" else float(getattr(self, statistic))
-        return run_interval(runs, policy, center=center)
+        return run_interval(runs, policy, center=center) if center > 0 else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures as builtin types."""
@@ -128,7 +131,7 @@ class Result:
         name = ALIASES.get(tag, tag)
         if name not in self._metrics:
             raise KeyError(
-                f"no metric {tag!r} in this result{did_you_mean(tag, self._metrics)}: {self._why_not(name)}"
+                f"no metric {tag!r} in this result{did_you_mean(tag, self._names())}: {self._why_not(name)}"
             )
         return self._metrics[name]
 
@@ -189,6 +192,9 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<Result {self.verdict}: {', '.join(map(repr, self._metrics.values()))}>"
+
+    def _names(self) -> Sequence[str]:
+        return [*self._metrics, *(alias for alias, tag in ALIASES.items() if tag in self._metrics)]
 
     def _why_not(self, tag: str) -> str:
         known = all_metrics()

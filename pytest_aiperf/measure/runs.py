@@ -91,7 +91,7 @@ class RunMaker:
         """Make one run; a spoilt one is made again while repeats are left.
 
         Raises:
-            MeasurementError: the run was cut short.
+            MeasurementError: the run ended before any request did.
         """
         while True:
             data = summarise(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 
 from pytest_aiperf.common.errors import EndpointError
@@ -36,7 +38,7 @@ def find_target(config: AIPerfConfig) -> Target:
     """
     endpoint: type[BaseEndpoint] = plugins.get_class(PluginType.ENDPOINT, config.endpoint.type)
     url = request_url(config.endpoint.url, endpoint.path)
-    return Target(url=url, model=config.endpoint.model or _first_model(config.endpoint.url))
+    return Target(url=url, model=config.endpoint.model or _first_model(url.removesuffix(endpoint.path)))
 
 
 def request_url(base: str, path: str) -> str:
@@ -65,11 +67,15 @@ def _get_json(url: str) -> Any:
     if key := os.environ.get("AIPERF_API_KEY"):
         request.add_unredirected_header("Authorization", f"Bearer {key}")
     hint = "is this an OpenAI-compatible server? (--aiperf-model=NAME skips this question)"
+    # Without the proxies of the environment: the load is sent directly, so this question is too.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(request, timeout=_ASK_S) as answer:
-            return json.loads(answer.read(_MAX_BYTES))
+        with opener.open(request, timeout=_ASK_S) as answer:
+            return json.loads(_read(answer))
     except urllib.error.HTTPError as error:
         error.close()
+        if error.code in (401, 403):
+            hint = "the API key in AIPERF_API_KEY is missing or not accepted"
         raise EndpointError(f"GET {url} answered {error.code} {error.reason}: {hint}") from None
     except urllib.error.URLError as error:
         raise EndpointError(
@@ -77,10 +83,23 @@ def _get_json(url: str) -> Any:
         ) from None
     except TimeoutError:
         raise EndpointError(f"GET {url} did not answer within {_ASK_S:.0f} s") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise EndpointError(f"GET {url} did not answer with JSON: {hint}") from None
     except OSError as error:
         raise EndpointError(f"cannot reach {url}: {error}. Is the server running?") from None
+    except HTTPException as error:
+        raise EndpointError(f"GET {url} was not answered in HTTP ({error!r}): {hint}") from None
+
+
+def _read(answer: HTTPResponse) -> bytes:
+    """Read the body within the time; the socket's own timeout starts anew with every byte that comes."""
+    deadline_s = time.monotonic() + _ASK_S
+    body = b""
+    while len(body) < _MAX_BYTES and (more := answer.read1(_MAX_BYTES)):
+        body += more
+        if time.monotonic() > deadline_s:
+            raise TimeoutError
+    return body
 
 
 def _plain(reason: object) -> str:

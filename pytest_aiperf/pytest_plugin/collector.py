@@ -100,12 +100,11 @@ class Collector:
         if documents and not quiet:
             from pytest_aiperf.exporters.summary import summary_lines
 
-            terminalreporter.section("aiperf", sep="-")
+            terminalreporter.write_sep("-", "aiperf")
             for line in summary_lines(documents, verbosity=verbosity):
                 terminalreporter.write_line(line)
         if self._written and not quiet:
-            folders = sorted({os.path.relpath(Path(path).parent) for path in self._written})
-            where = ", ".join(folders)
+            where = os.path.relpath(os.path.commonpath([Path(path).parent for path in self._written]))
             count = "1 baseline" if len(self._written) == 1 else f"{len(self._written)} baselines"
             terminalreporter.write_line(f"{count} written to {where}: commit them")
         for problem in self._problems:

@@ -37,11 +37,12 @@ def _shorten(error: BaseException, report: pytest.TestReport) -> None:
     Where every frame is ours and hidden, pytest's note that says so is dropped too: the message is all there is.
     """
     crash = getattr(report.longrepr, "reprcrash", None)
+    trace = getattr(report.longrepr, "reprtraceback", None)
     text = str(error)
     if crash is not None and "\n" in text and type(error).__module__ == "builtins":
         crash.message = f"{type(error).__name__}: {text.partition(chr(10))[0]}"
-        if "hidden" in (report.longrepr.reprtraceback.extraline or ""):
-            report.longrepr.reprtraceback.extraline = None
+        if trace is not None and "hidden" in (trace.extraline or ""):
+            trace.extraline = None
 
 
 def _properties(entries: list[dict[str, Any]]) -> list[tuple[str, object]]:

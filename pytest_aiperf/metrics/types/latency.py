@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_aiperf.common.records import ABSENT, Int64, Outcome, RecordBatch
 from pytest_aiperf.metrics.base_metric import BaseRecordMetric, Direction, Floats
-from pytest_aiperf.metrics.tokens import output_tokens
+from pytest_aiperf.metrics.tokens import first_tokens, output_tokens
 
 
 class _Latency(BaseRecordMetric):
@@ -71,8 +71,8 @@ class InterTokenLatency(_Latency):
         """Return ``(n,)`` milliseconds per token."""
         decode_ms = _span_ms(batch, batch.content_at(0), batch.content_at(-1))
         osl = output_tokens(batch)
-        steps = osl - batch.first_tokens
-        usable = (osl >= 2) & (steps > 0) & (batch.content_count() >= 2)
+        steps = osl - first_tokens(batch)
+        usable = (steps > 0) & (batch.content_count() >= 2)
         per_token: Floats = np.divide(decode_ms, steps, out=np.full(len(batch), np.nan), where=usable)
         return per_token
 

@@ -1,0 +1,103 @@
+"""The terminal summary, as lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from measurements import ALL, ITL, MEASURED, NODE_ID, PASSED, REGRESSED, TTFT, judged
+
+from pytest_aiperf.exporters.document import failed_document, measurement_document
+from pytest_aiperf.exporters.summary import counts_line, summary_lines
+
+
+def document(measurement, node_id=NODE_ID):
+    return measurement_document(measurement, node_id=node_id)
+
+
+EVERY = [document(measurement, f"tests/test_a.py::test_{name}") for name, measurement in ALL.items()]
+FAILED = failed_document(
+    node_id="tests/test_a.py::test_down", name=None, reason="cannot reach http://h: refused"
+)
+
+
+def lines(measurements, verbosity=0):
+    return list(summary_lines(measurements, verbosity=verbosity))
+
+
+def test_a_measurement_has_one_line_with_its_verdict_and_figures():
+    assert lines([document(PASSED)]) == [
+        "test_chat.py::test_chat[8]  ok            ttft 400 ms +1 %",
+        "1 measured, 1 ok",
+    ]
+
+
+@pytest.mark.parametrize("verbosity", [-1, 0, 1])
+def test_no_line_is_longer_than_100_columns(verbosity):
+    figures = {
+        tag: np.array([123456.0]) for tag in ("time_to_first_token", "inter_token_latency", "request_latency")
+    }
+    full = [replace(m, pooled=figures) for m in ALL.values()]
+    wide = [document(m, f"tests/{'very_' * 30}long.py::test[{'x' * 50}]") for m in full]
+    talkative = FAILED | {"headline": "x" * 300}
+    shown = lines([*EVERY, *wide, FAILED, talkative], verbosity)
+    assert max(map(len, shown)) <= 100
+    assert verbosity < 0 or any("itl 123456 ms" in line for line in shown)
+
+
+def test_the_order_is_that_of_the_tests_and_under_v_the_worst_come_first():
+    shown = [line.split()[0].rpartition("_")[2] for line in lines(EVERY) if line.startswith("test_a.py")]
+    assert shown == [name.rpartition("_")[2] for name in ALL]
+    worst = [line.split()[0] for line in lines(EVERY, 1) if line.startswith("test_a.py")]
+    assert worst[0] == "test_a.py::test_regressed"
+    assert worst[-1] == "test_a.py::test_pass"
+    assert worst.index("test_a.py::test_invalid") < worst.index("test_a.py::test_inconclusive")
+
+
+def test_quietly_only_the_counts_are_shown():
+    assert lines(EVERY, -1) == [counts_line(EVERY)]
+
+
+def test_the_counts_add_up():
+    stored = document(replace(MEASURED, stored_as="recorded"))
+    assert counts_line([*EVERY, stored, FAILED]) == (
+        "10 measured, 1 ok, 1 inconclusive, 1 no baseline, 1 not comparable, 2 invalid, 2 regressed, 1 recorded"
+    )
+    assert counts_line([]) == "0 measured"
+
+
+def test_an_inconclusive_measurement_says_what_it_would_have_found():
+    note = lines([document(ALL["inconclusive"])])[1]
+    assert (
+        note
+        == "  inconclusive: ttft p50 +4 % (-2.1 % .. +11 %), allowed +5 %; would have found a change of 4.1 %"
+    )
+
+
+def test_a_measurement_that_could_not_be_made_says_why():
+    assert lines([FAILED])[:2] == ["test_a.py::test_down  INVALID", "  cannot reach http://h: refused"]
+
+
+def test_a_change_stands_beside_the_figure_that_changed():
+    """A p95 that rose by a third is not shown beside an unchanged median."""
+    tail = replace(TTFT, metric="time_to_first_token.p95", label="ttft p95")
+    line = lines([document(judged("regressed", tail))])[0]
+    assert "ttft p95 454 ms +37 %" in line
+
+
+def test_a_change_is_not_taken_from_a_metric_whose_name_begins_alike():
+    second = replace(ITL, metric="time_to_second_token.p50")
+    line = lines([document(judged("pass", second))])[0]
+    assert "ttft 400 ms" in line
+    assert "%" not in line
+
+
+def test_named_measurements_of_one_test_are_told_apart():
+    assert lines([document(replace(REGRESSED, name="long"))])[0].startswith(
+        "test_chat.py::test_chat[8]#long "
+    )
+
+
+def test_what_was_stored_is_called_recorded():
+    assert "  recorded" in lines([document(replace(MEASURED, stored_as="recorded"))])[0]

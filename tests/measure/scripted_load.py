@@ -1,0 +1,159 @@
+"""A stand-in for the load process: it answers each plan from a model of a server, without sending anything.
+
+The columns that it makes are those of a closed loop: every slot sends its next request as soon as its last one
+ended. Time is virtual: a run takes as long as its requests would have.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from pytest_aiperf.common.records import ABSENT, ErrorGroup, Outcome, RecordBatch, RunFacts
+from pytest_aiperf.engine.plan import LoadPlan
+
+MS = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """How the server, and the machine around it, behave during one run."""
+
+    ttft_ms: float = 50.0
+    itl_ms: float = 5.0
+    noise: float = 0.02
+    """sd of log(latency) between requests."""
+    failed: float = 0.0
+    """Share of requests that fail."""
+    truncated: float = 0.0
+    stalled: float = 0.0
+    """Share of requests that take three times as long."""
+    osl: int | None = None
+    """None: what is asked for."""
+    usage: bool = True
+    idle_ms: float = 0.0
+    """How long a slot stands empty between two requests."""
+    coalesced: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+    ends_after: int | None = None
+    """The run is cut short after so many requests."""
+
+    def slower(self, factor: float) -> Server:
+        """Return the same server, slower throughout."""
+        return replace(self, ttft_ms=self.ttft_ms * factor, itl_ms=self.itl_ms * factor)
+
+
+class VirtualTime:
+    """Takes the place of the module `time` where a measurement looks at the clock."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.slept_s: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+        self.now_s += seconds
+
+
+class ScriptedLoad:
+    """Runs plans against a script: the server of the i-th run, the rehearsal being the zeroth. Probes do not count."""
+
+    def __init__(self, script: Callable[[int], Server] | Server, time: VirtualTime) -> None:
+        self._script = script if callable(script) else lambda index: script
+        self._time = time
+        self.plans: list[LoadPlan] = []
+        self.probes = 0
+
+    def run(self, plan: LoadPlan, on_progress=None, *, deadline_s=None) -> RecordBatch:
+        if len(plan.bodies) == 1:
+            self.probes += 1
+            server = self._script(0)
+        else:
+            self.plans.append(plan)
+            server = self._script(len(self.plans) - 1)
+        batch = answered(plan, server, seed=len(self.plans) + 1000 * self.probes)
+        self._time.now_s += batch.facts.end_ns / 1e9
+        if on_progress is not None:
+            failed = int(np.count_nonzero(batch.outcome != Outcome.OK))
+            on_progress(len(plan.bodies), len(batch), failed)
+        return batch
+
+
+def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:
+    """Return the records of one run, in the order of completion."""
+    rng = np.random.default_rng(seed)
+    n = len(plan.bodies) if server.ends_after is None else server.ends_after
+    osl = server.osl if server.osl is not None else json.loads(plan.bodies[0])["max_tokens"]
+    messages = osl if plan.streaming else 1
+    factor = np.exp(rng.normal(0, server.noise, n)) * np.where(_spread(n, server.stalled), 3.0, 1.0)
+    ttft, itl = server.ttft_ms * factor * MS, server.itl_ms * factor * MS
+    # Content that is not streamed comes whole, at the end.
+    first = ttft if plan.streaming else ttft + itl * (osl - 1)
+    gaps = itl if plan.streaming else np.zeros(n)
+    starts, slots = _closed_loop(first + gaps * (messages - 1) + server.idle_ms * MS, plan.concurrency)
+    content = (starts + first)[:, None] + gaps[:, None] * np.arange(messages)
+    outcome = np.where(_spread(n, server.failed), Outcome.ERROR, Outcome.OK)
+    outcome = np.where(_spread(n, server.truncated), Outcome.TRUNCATED, outcome).astype(np.int8)
+    ends = content[:, -1]
+    order = np.argsort(ends, kind="stable")
+    failed = outcome[order] != Outcome.OK
+    t0 = starts[order].astype(np.int64)
+    facts = RunFacts(
+        start_ns=1_700_000_000_000_000_000,
+        end_ns=int(ends.max(initial=0)),
+        drain_ns=0,
+        clock_shift_ns=0,
+        cpu_share=0.2,
+        loop_lag_p99_ns=0,
+        timestamps="kernel",
+        transport="scripted",
+        concurrency=plan.concurrency,
+        planned=len(plan.bodies),
+    )
+    return RecordBatch(
+        facts=replace(facts, **server.facts),
+        request_index=order.astype(np.int32),
+        slot=slots[order].astype(np.int32),
+        outcome=outcome[order],
+        status=np.full(n, 200, dtype=np.int16),
+        error=np.where(failed, 0, ABSENT).astype(np.int32),
+        t_plan=t0,
+        t0=t0,
+        t_sent=t0,
+        t_hdr=t0,
+        t_end=ends[order].astype(np.int64),
+        content_offsets=np.arange(0, (n + 1) * messages, messages, dtype=np.int64),
+        content_ns=content[order].astype(np.int64).ravel(),
+        coalesced=np.full(n, round(server.coalesced * messages), dtype=np.int32),
+        first_tokens=np.ones(n, dtype=np.int32),
+        input_tokens=np.full(n, 128 if server.usage else ABSENT, dtype=np.int32),
+        output_tokens=np.full(n, osl if server.usage else ABSENT, dtype=np.int32),
+        reasoning_tokens=np.full(n, ABSENT, dtype=np.int32),
+        errors=(ErrorGroup(type="http", code=503, message="busy", count=int(failed.sum())),)
+        if failed.any()
+        else (),
+    )
+
+
+def _spread(n: int, share: float) -> np.ndarray:
+    """Which requests, evenly spread: exactly this share of any stretch."""
+    counts = np.floor(np.arange(n + 1) * share + 1e-9)
+    return np.diff(counts) > 0
+
+
+def _closed_loop(durations_ns: np.ndarray, concurrency: int) -> tuple[np.ndarray, np.ndarray]:
+    """Start and slot of each request, where a slot sends its next one as soon as its last ended."""
+    free = [(0.0, slot) for slot in range(concurrency)]
+    starts, slots = np.zeros(len(durations_ns)), np.zeros(len(durations_ns), dtype=np.int64)
+    for i, duration in enumerate(durations_ns):
+        starts[i], slots[i] = heapq.heappop(free)
+        heapq.heappush(free, (starts[i] + duration, int(slots[i])))
+    return starts, slots

@@ -1,0 +1,294 @@
+"""How many runs are made, what a second session is for, and what the verdict is (judge.md 3 and 5)."""
+
+from __future__ import annotations
+
+import pytest
+from scripted_load import Server
+
+from pytest_aiperf.common.errors import BaselineError, ConfigurationError, EndpointError, MeasurementError
+
+SAME, SLOW, FAST = Server(), Server().slower(1.5), Server().slower(0.6)
+
+
+def runs_of(measurement):
+    return [len(session) for session in measurement.sessions]
+
+
+def test_a_measurement_probes_rehearses_and_then_runs(bench):
+    bench.measure()
+    assert bench.phases == ["probe 1/1", "rehearsal 1/1", "run 1/3", "run 2/3", "run 3/3"]
+    assert len(bench.load.plans[0].bodies) == len(bench.load.plans[1].bodies)
+
+
+def test_every_run_sends_the_same_bytes_in_the_same_order(bench):
+    bench.measure()
+    assert all(plan.bodies == bench.load.plans[0].bodies for plan in bench.load.plans)
+
+
+def test_recording_takes_five_runs(bench):
+    assert runs_of(bench.record()) == [5]
+
+
+def test_a_clear_pass_stops_at_the_first_look(bench):
+    bench.record()
+    measurement = bench.measure(SAME)
+    assert measurement.verdict == "pass"
+    assert runs_of(measurement) == [3]
+
+
+def test_what_noise_leaves_open_takes_all_eight_runs(bench):
+    bench.record()
+    measurement = bench.measure(SAME, tolerance={"ttft.p50": "5%"})
+    assert measurement.verdict == "inconclusive"
+    assert runs_of(measurement) == [8]
+    assert bench.phases[2:] == [f"run {i}/{3 if i <= 3 else 5 if i <= 5 else 8}" for i in range(1, 9)]
+
+
+def test_what_the_second_look_settles_takes_five_runs(bench):
+    bench.record()
+
+    def first_runs_noisy(index):
+        return Server().slower((1.0, 1.22, 1.14, 1.06, 1.0, 0.95)[min(index, 5)])
+
+    measurement = bench.measure(first_runs_noisy, tolerance={"ttft.p50": "22%", "itl.p50": "22%"})
+    assert measurement.verdict == "pass"
+    assert runs_of(measurement) == [5]
+
+
+def test_a_regression_is_confirmed_by_a_second_session(bench):
+    bench.record()
+    measurement = bench.measure(SLOW)
+    assert measurement.verdict == "regressed"
+    assert runs_of(measurement) == [3, 3]
+    assert bench.phases[5:] == ["rehearsal 1/1", *(f"confirmation {i}/3" for i in (1, 2, 3))]
+    assert bench.restarts == 1
+    assert bench.time.slept_s == [1.0]
+    assert "in two sessions" in measurement.judgement.reason
+    change = next(
+        c.change for c in measurement.judgement.comparisons if c.metric == "time_to_first_token.p50"
+    )
+    assert change == pytest.approx(0.5, abs=0.02)
+
+
+def test_an_incident_of_one_session_is_inconclusive_not_a_regression(bench):
+    bench.record()
+    measurement = bench.measure(lambda index: SLOW if index <= 3 else SAME)
+    assert measurement.verdict == "inconclusive"
+    assert "sessions disagree" in measurement.judgement.reason
+
+
+def test_failing_requests_of_one_session_only_are_inconclusive(bench):
+    bench.record()
+    measurement = bench.measure(lambda index: Server(failed=0.3) if index <= 3 else SAME)
+    assert measurement.verdict == "inconclusive"
+    errors = measurement.judgement.comparisons[-1]
+    assert errors.metric == "error_share"
+    assert "sessions disagree" in errors.reason
+
+
+def test_stalls_of_one_session_only_are_inconclusive(bench):
+    bench.record()
+    measurement = bench.measure(lambda index: Server(stalled=0.2) if index <= 3 else SAME)
+    stalls = next(c for c in measurement.judgement.comparisons if c.metric == "stall_share")
+    assert stalls.verdict == "inconclusive"
+    assert "sessions disagree" in stalls.reason
+    assert measurement.verdict == "inconclusive"
+
+
+def test_failing_then_slow_sessions_do_not_break_the_judging(bench):
+    """The first session is judged by its errors alone; the second makes the latencies judgeable and is slow."""
+    bench.record()
+    measurement = bench.measure(lambda index: Server(failed=0.06) if index <= 3 else SLOW)
+    assert measurement.verdict == "inconclusive"
+
+
+def test_more_stalls_at_an_unchanged_median_are_a_regression(bench):
+    bench.record()
+    measurement = bench.measure(Server(stalled=0.2))
+    assert measurement.verdict == "regressed"
+    assert {c.metric for c in measurement.judgement.comparisons if c.verdict == "regressed"} == {
+        "stall_share"
+    }
+
+
+def test_a_rising_error_share_is_a_regression_against_a_baseline(bench):
+    bench.record()
+    measurement = bench.measure(Server(failed=0.2))
+    assert measurement.verdict == "regressed"
+    assert [c.metric for c in measurement.judgement.comparisons] == ["error_share"]
+    assert measurement.judgement.comparisons[0].now == pytest.approx(0.2)
+    assert [(e.type, e.code, e.message) for e in measurement.errors] == [("http", 503, "busy")]
+
+
+@pytest.mark.parametrize("server", [Server(failed=0.2), Server(truncated=0.2)], ids=["errors", "truncated"])
+def test_failing_requests_without_a_baseline_are_no_measurement(bench, server):
+    measurement = bench.measure(server)
+    assert measurement.verdict == "invalid"
+    assert "allowed is 0.05" in measurement.judgement.reason
+
+
+@pytest.mark.parametrize("mode", ["measure", "quick"])
+def test_failing_requests_are_no_measurement_where_nothing_judges_them(bench, mode):
+    bench.record()
+    assert bench.measure(Server(failed=0.3), mode=mode, request_count=60).verdict == "invalid"
+
+
+def test_a_few_errors_that_the_baseline_had_too_are_no_regression(bench):
+    bench.record(Server(failed=0.02))
+    assert bench.measure(Server(failed=0.02)).verdict == "pass"
+
+
+def test_without_a_baseline_the_verdict_says_so(bench):
+    measurement = bench.measure()
+    assert measurement.verdict == "no_baseline"
+    assert measurement.to_store is None
+
+
+def test_another_load_is_not_comparable_and_the_difference_is_said(bench):
+    bench.record()
+    measurement = bench.measure(concurrency=4)
+    assert measurement.verdict == "not_comparable"
+    assert "concurrency was 2, is 4" in measurement.judgement.reason
+
+
+def test_measuring_without_a_baseline_judges_nothing(bench):
+    measurement = bench.measure(SLOW, baseline=False)
+    assert measurement.verdict == "measured"
+    assert runs_of(measurement) == [3]
+
+
+def test_measure_mode_reports_a_slowdown_and_never_fails(bench):
+    bench.record()
+    measurement = bench.measure(SLOW, mode="measure")
+    assert measurement.verdict == "measured"
+    assert runs_of(measurement) == [3]
+    ttft = measurement.judgement.comparisons[0]
+    assert (ttft.metric, ttft.verdict) == ("time_to_first_token.p50", "regressed")
+
+
+def test_measure_mode_reports_answers_of_another_length_and_never_fails(bench):
+    bench.record()
+    measurement = bench.measure(Server(osl=8), mode="measure")
+    assert measurement.verdict == "measured"
+    assert not next(c for c in measurement.validity if c.check == "osl_as_baseline").ok
+
+
+def test_quick_mode_makes_one_short_run_and_compares_nothing(bench):
+    bench.record()
+    measurement = bench.measure(SLOW, mode="quick")
+    assert measurement.verdict == "measured"
+    assert bench.phases == ["probe 1/1", "quick 1/1"]
+    assert measurement.runs[0].n_ok == 20
+    assert measurement.judgement.comparisons == ()
+
+
+def test_quick_mode_does_not_record(bench):
+    with pytest.raises(ConfigurationError, match="a quick run is no baseline"):
+        bench.measure(mode="quick", update=("all",))
+
+
+def test_a_time_budget_ends_the_looks_with_a_word_about_it(bench):
+    bench.record()
+    needed = bench.time.now_s
+    bench.measure(SAME, tolerance={"ttft.p50": "5%"})
+    eight_runs_s = bench.time.now_s - needed
+    measurement = bench.measure(SAME, tolerance={"ttft.p50": "5%"}, max_time=eight_runs_s * 0.8)
+    assert runs_of(measurement) == [5]
+    assert measurement.verdict == "inconclusive"
+    assert "--aiperf-max-time" in measurement.judgement.reason
+    assert measurement.duration_s <= eight_runs_s * 0.8
+
+
+def test_a_time_budget_too_short_for_three_runs_is_told_after_the_rehearsal(bench):
+    with pytest.raises(
+        MeasurementError, match=r"time budget of 3 s is too short: the rehearsal took 2\.\d s and 3 such"
+    ):
+        bench.measure(max_time=3)
+    assert bench.phases == ["probe 1/1", "rehearsal 1/1"]
+
+
+def test_a_server_that_answers_no_probe_is_named_with_its_words(bench):
+    with pytest.raises(EndpointError, match=r"http://127.0.0.1:9/v1/chat/completions: 1 x http 503: busy"):
+        bench.measure(Server(failed=1.0))
+    assert bench.phases == ["probe 1/1"] * 3
+
+
+def test_a_server_that_fails_under_load_is_told_after_the_rehearsal(bench, monkeypatch):
+    monkeypatch.setattr("pytest_aiperf.measure.runs.RunMaker.probe", lambda maker: None)
+    with pytest.raises(EndpointError, match=r"no request succeeded. \d+ x http 503: busy"):
+        bench.measure(Server(failed=1.0))
+
+
+def test_answers_of_another_length_than_the_baseline_are_neither_pass_nor_regression(bench):
+    bench.record()
+    measurement = bench.measure(Server(osl=8))
+    assert measurement.verdict == "invalid"
+    assert "answers are 8 tokens long, the baseline's were 4" in measurement.judgement.reason
+
+
+def test_a_pass_that_proves_less_than_was_asked_for_is_inconclusive(bench):
+    bench.record()
+    measurement = bench.measure(SAME, max_mde=0.01)
+    assert measurement.verdict == "inconclusive"
+    assert runs_of(measurement) == [8]
+
+
+def test_without_streaming_the_latency_is_judged(bench):
+    bench.record(streaming=False)
+    measurement = bench.measure(SLOW, streaming=False)
+    assert measurement.verdict == "regressed"
+    assert "request_latency.p50" in {c.metric for c in measurement.judgement.comparisons}
+    assert "time_to_first_token" not in measurement.runs[0].metrics
+
+
+def test_without_streaming_and_usage_no_token_is_counted(bench):
+    measurement = bench.measure(Server(usage=False), streaming=False)
+    assert measurement.osl_source == "absent"
+    assert "output_sequence_length" not in measurement.runs[0].metrics
+    assert measurement.runs[0].metrics["output_token_throughput"].value is None
+
+
+def test_a_faster_server_is_said_to_be_improved(bench):
+    bench.record()
+    measurement = bench.measure(FAST)
+    assert measurement.verdict == "pass"
+    assert measurement.judgement.improved
+
+
+def test_the_broken_baseline_is_told_before_anything_is_sent(bench):
+    bench.path.write_text("{")
+    with pytest.raises(BaselineError, match="not JSON"):
+        bench.measure()
+    assert bench.load.plans == []
+    assert bench.load.probes == 0
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_sent(bench, monkeypatch):
+    """Stands in for permissions, which do not bind root: `access` tells what it would tell anybody else."""
+    monkeypatch.setattr("pytest_aiperf.baseline.store.os.access", lambda folder, mode: False)
+    with pytest.raises(BaselineError, match=r"cannot be written: .* Nothing was measured"):
+        bench.record()
+    assert bench.load.probes == 0
+    bench.measure()  # reading only needs no such permission
+
+
+def test_the_same_records_give_the_same_verdict_to_the_byte(bench):
+    bench.record()
+    one, other = bench.measure(SLOW), bench.measure(SLOW)
+    assert one.judgement == other.judgement
+
+
+def test_a_regression_that_no_time_was_left_to_confirm_says_so(bench):
+    bench.record()
+    before = bench.time.now_s
+    bench.measure(SLOW)
+    whole_s = bench.time.now_s - before
+    measurement = bench.measure(SLOW, max_time=whole_s * 0.75)
+    assert runs_of(measurement) == [3]
+    assert measurement.judgement.reason.endswith("; not confirmed: the time budget ended")
+
+
+def test_a_metric_that_one_run_lacks_keeps_its_figures_from_the_others(bench):
+    measurement = bench.measure(lambda index: Server(usage=index != 2))
+    assert [("input_sequence_length" in run.metrics) for run in measurement.runs] == [True, False, True]
+    assert measurement.pooled["input_sequence_length"].tolist() == [128] * 120
