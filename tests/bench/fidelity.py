@@ -19,6 +19,7 @@ import numpy as np
 
 from pytest_aiperf.engine import LoadPlan, run_load
 from pytest_aiperf.engine.loop import run
+from pytest_aiperf.engine.request_bytes import request_number
 
 TOKENS = 64
 SERVE = """

@@ -30,7 +30,8 @@ def main(dist: Path) -> None:
 
 
 def _weigh(python: Path, venv: Path, bare_mb: float) -> None:
-    listed = subprocess.run([python, "-m", "pip", "list", "--format=freeze"], check=True, capture_output=True, text=True)
+    command = [python, "-m", "pip", "list", "--format=freeze"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True)
     packages = [line for line in listed.stdout.splitlines() if not line.startswith(("pip==", "setuptools=="))]
     weight_mb = _megabytes(venv) - bare_mb
     print(f"{len(packages)} packages (at most {MAX_PACKAGES}), {weight_mb:.0f} MB (at most {MAX_MB})")
