@@ -18,7 +18,8 @@ def mock_server(
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8000,
     options: Annotated[
-        str, Parameter(name=("--options",), help="As in mock://?…, e.g. 'ttft_ms=30&itl_ms=4&osl=32&jitter=0.1'.")
+        str,
+        Parameter(name=("--options",), help="As in mock://?…, e.g. 'ttft_ms=30&itl_ms=4&osl=32&jitter=0.1'."),
     ] = "",
 ) -> None:
     """Run the embedded OpenAI-compatible server until Ctrl-C."""

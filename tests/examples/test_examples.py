@@ -12,8 +12,18 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_every_example_runs(tmp_path):
-    shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__", ".*", "__aiperf__"))
-    command = [sys.executable, "-m", "pytest", "examples", "--aiperf-mode=quick", "--aiperf-json=out.json", "-ra"]
+    shutil.copytree(
+        EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__", ".*", "__aiperf__")
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "examples",
+        "--aiperf-mode=quick",
+        "--aiperf-json=out.json",
+        "-ra",
+    ]
     done = subprocess.run(
         [*command, "--aiperf-endpoint=mock://?ttft_ms=20&itl_ms=2&osl=32"],
         cwd=tmp_path,

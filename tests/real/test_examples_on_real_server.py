@@ -26,7 +26,9 @@ def run(folder: Path, url: str, *options: str) -> tuple[subprocess.CompletedProc
 
 
 def test_the_examples_record_and_pass_again(tmp_path, llama_server):
-    shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__", ".*", "__aiperf__"))
+    shutil.copytree(
+        EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__", ".*", "__aiperf__")
+    )
     recorded, measurements = run(tmp_path, llama_server, "--aiperf-update")
     assert recorded.returncode == 0, recorded.stdout
     assert len([m for m in measurements if m["stored"]]) >= 7
