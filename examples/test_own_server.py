@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.services.server_process import ServerProcess
+from pytest_aiperf import ServerProcess
 
 
 @pytest.fixture(scope="session")
