@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,20 +10,36 @@ from pytest_aiperf.baseline.history import judged_sessions
 from pytest_aiperf.baseline.schema import Baseline, Distribution
 from pytest_aiperf.measure.run_data import RunData
 from pytest_aiperf.measure.validity import Check
+from pytest_aiperf.metrics.tokens import osl_source
 
 LENGTH_METRIC = "output_sequence_length"
 _LIMIT = 0.05
 
 
-def check_length(baseline: Baseline, runs: Sequence[RunData], *, fatal: bool) -> Check | None:
-    """Compare the median length of the answers with the baseline's; None where either is unknown."""
+def check_length(baseline: Baseline, runs: Sequence[RunData], *, fatal: bool) -> Iterator[Check]:
+    """Compare how the answers are counted, and their median length, with the baseline's, where both are known."""
+    before, now = judged_sessions(baseline)[-1].environment.osl_source, osl_source(runs[0].batch)
+    if before is not None and "absent" not in (before, now):
+        yield Check(
+            check="osl_source_as_baseline",
+            value=float(before != now),
+            limit=0.0,
+            ok=before == now,
+            advice=f"Output tokens come from {now}, the baseline's came from {before}: ITL and token throughput "
+            "would compare counts of different things. Record again with --aiperf-update=all.",
+            fatal=fatal,
+        )
+    yield from _check_median(baseline, runs, fatal=fatal)
+
+
+def _check_median(baseline: Baseline, runs: Sequence[RunData], *, fatal: bool) -> Iterator[Check]:
     before = _baseline_median(baseline)
     lengths = [run.values[LENGTH_METRIC] for run in runs if LENGTH_METRIC in run.values]
     if before is None or not lengths:
-        return None
+        return
     now = float(np.median(np.concatenate(lengths)))
     off = abs(now - before) / before
-    return Check(
+    yield Check(
         check="osl_as_baseline",
         value=off,
         limit=_LIMIT,

@@ -236,9 +236,7 @@ class _Measuring:
         """Told by the first run already: the others would be of the same length."""
         if self.comparable is None or self.config.verdict.mode == "quick":
             return
-        check = check_length(self.comparable, session, fatal=self._judges())
-        if check is not None:
-            self.maker.checks.append(check)
+        self.maker.checks.extend(check_length(self.comparable, session, fatal=self._judges()))
 
     def _key(self) -> BaselineKey:
         config = self.config

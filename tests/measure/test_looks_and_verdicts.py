@@ -173,6 +173,17 @@ def test_measure_mode_reports_answers_of_another_length_and_never_fails(bench):
     assert not next(c for c in measurement.validity if c.check == "osl_as_baseline").ok
 
 
+def test_tokens_counted_in_another_way_than_the_baselines_are_not_compared(bench):
+    bench.record()
+    measurement = bench.measure(Server(usage=False))
+    assert measurement.verdict == "invalid"
+    assert (
+        "Output tokens come from content_messages, the baseline's came from usage"
+        in measurement.judgement.reason
+    )
+    assert len(measurement.runs) == 1
+
+
 def test_quick_mode_makes_one_short_run_and_compares_nothing(bench):
     bench.record()
     measurement = bench.measure(SLOW, mode="quick")
