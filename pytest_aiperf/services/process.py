@@ -134,7 +134,7 @@ class ServiceProcess:
         child = self._child
         if child is None:
             return
-        if self._suspect:  # in the middle of something, after Ctrl-C perhaps: there is nothing to ask it for
+        if self._suspect and not self._busy.locked():  # its work was given up, by Ctrl-C perhaps: nothing to ask for
             self._discard()
             return
         try:
