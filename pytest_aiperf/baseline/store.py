@@ -8,12 +8,16 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from pytest_aiperf.baseline.schema import SCHEMA, Baseline
 from pytest_aiperf.common.errors import BaselineError
+from pytest_aiperf.common.path_safety import checked_read
+
+MAX_BYTES: Final = 256 * 1024 * 1024
+"""No baseline is larger: ten sessions of a few runs are some hundred kilobytes."""
 
 
 def load(path: Path) -> Baseline | None:
@@ -23,14 +27,16 @@ def load(path: Path) -> Baseline | None:
         BaselineError: it cannot be read, is not JSON, does not fit the schema, or is newer than this version. The
             message names the file and the place; the file is left alone.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
+    # A checkout may lie behind a symbolic link: what is refused is anything but a regular file at its end.
+    data, why = checked_read(os.path.realpath(path), max_bytes=MAX_BYTES)
+    if data is None and why is None:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BaselineError(
-            f"{path}: cannot be read: {error}. Mend it, or delete it and record again."
-        ) from None
+    try:
+        text = data.decode("utf-8") if data is not None else ""
+    except UnicodeDecodeError as error:
+        data, why = None, str(error)
+    if data is None:
+        raise BaselineError(f"{path}: cannot be read: {why}. Mend it, or delete it and record again.")
     return parse(text, source=str(path))
 
 

@@ -23,7 +23,7 @@ def safe_read_template_path(text: object) -> str | None:
 
     Where there is something at this path and it is refused, a warning says why.
     """
-    data, why = _read(text, MAX_BYTES)
+    data, why = checked_read(text, max_bytes=MAX_BYTES)
     if data is not None:
         try:
             return data.decode("utf-8")
@@ -35,13 +35,13 @@ def safe_read_template_path(text: object) -> str | None:
 
 def safe_read_bytes(text: object, *, max_bytes: int = MAX_BYTES) -> bytes | None:
     """Return the bytes of a regular, non-empty file of at most `max_bytes`; None for anything else. Never raises."""
-    data, why = _read(text, max_bytes)
+    data, why = checked_read(text, max_bytes=max_bytes)
     _warn(text, why)
     return data
 
 
-def _read(text: object, max_bytes: int) -> tuple[bytes | None, str | None]:
-    """The bytes, or why they were refused; neither where there is nothing to refuse."""
+def checked_read(text: object, *, max_bytes: int = MAX_BYTES) -> tuple[bytes | None, str | None]:
+    """Return the bytes, or why they were refused; neither where there is nothing to refuse. Never raises."""
     if not isinstance(text, (str, Path)) or not str(text) or "\0" in str(text):
         return None, None
     try:

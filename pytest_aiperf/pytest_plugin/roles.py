@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from pytest_aiperf.pytest_plugin.lease import LeaseBroker
     from pytest_aiperf.pytest_plugin.services import Services
 
-_SERVICES: Final = pytest.StashKey["Services"]()
-_BROKER: Final = pytest.StashKey["LeaseBroker"]()
-_WAITED_S: Final = pytest.StashKey[float]()
+_SERVICES: Final[pytest.StashKey[Services]] = pytest.StashKey()
+_BROKER: Final[pytest.StashKey[LeaseBroker]] = pytest.StashKey()
 _INPUT: Final = "aiperf_lease"
 
 
@@ -68,11 +67,6 @@ def configure_node(node: Any) -> None:
     node.workerinput[_INPUT] = (host, port, broker.token)
 
 
-def broker_of(config: pytest.Config) -> LeaseBroker | None:
-    """Return the controller's broker, None where there is none."""
-    return config.stash.get(_BROKER, None)
-
-
 @contextmanager
 def lease(item: pytest.Item) -> Iterator[None]:
     """Hold the session's lease while this test runs: a measurement excludes every other test of the session."""
@@ -84,7 +78,7 @@ def lease(item: pytest.Item) -> Iterator[None]:
 
     host, port, token = given
     with Lease((host, port), token) as held:
-        item.stash[_WAITED_S] = held.acquire(exclusive=measures(item), owner=item.nodeid)
+        held.acquire(exclusive=measures(item), owner=item.nodeid)
         yield
 
 

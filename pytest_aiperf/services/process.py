@@ -134,7 +134,9 @@ class ServiceProcess:
         child = self._child
         if child is None:
             return
-        if self._suspect and not self._busy.locked():  # its work was given up, by Ctrl-C perhaps: nothing to ask for
+        if (
+            self._suspect and not self._busy.locked()
+        ):  # its work was given up, by Ctrl-C perhaps: nothing to ask for
             self._discard()
             return
         try:

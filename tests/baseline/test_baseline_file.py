@@ -95,7 +95,7 @@ def test_no_file_is_no_baseline(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "not JSON: Expecting value: line 1 column 1"),
+        (b"", "cannot be read: it is empty"),
         (b'{"schema": 1,\n "key": }', "not JSON: Expecting value: line 2 column 9"),
         (b"<<<<<<< HEAD\n{}", "not JSON"),
         (b'{"schema": NaN}', "not JSON: NaN is not a number of JSON"),
@@ -287,3 +287,16 @@ def test_a_stored_baseline_is_the_one_that_was_saved(tmp_path):
     path = tmp_path / "file.json"
     store.save(path, store.dump(baseline()))
     assert store.load(path) == Baseline.model_validate(document())
+
+
+def test_a_baseline_behind_a_symbolic_link_is_read(tmp_path):
+    (tmp_path / "real").mkdir()
+    store.save(tmp_path / "real" / "b.json", store.dump(baseline()))
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert store.load(tmp_path / "link" / "b.json") == store.load(tmp_path / "real" / "b.json")
+
+
+def test_a_fifo_in_place_of_a_baseline_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "b.json")
+    with pytest.raises(BaselineError, match="not a regular file"):
+        store.load(tmp_path / "b.json")
