@@ -6,12 +6,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from scripted_server import ScriptedServer
+from scripted_server import BODY, ScriptedServer
 
 from pytest_aiperf.engine import LoadPlan, RecordBatch, run_load
 from pytest_aiperf.engine import loop as engine_loop
-
-BODY = b'{"model":"m","messages":[{"role":"user","content":"hello"}],"stream":true}'
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

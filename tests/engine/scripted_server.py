@@ -156,6 +156,8 @@ def token(text: str, finish: str = "null") -> bytes:
     return event(f'{{"choices":[{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":{finish}}}]}}')
 
 
+BODY = b'{"model":"m","messages":[{"role":"user","content":"hello"}],"stream":true}'
+"""A request."""
 ROLE = event('{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}')
 USAGE = event(
     '{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"completion_tokens_details":{"reasoning_tokens":1}}}'

@@ -8,8 +8,7 @@ import threading
 import time
 
 import pytest
-from conftest import BODY
-from scripted_server import LAST_CHUNK, STORY, STREAM_HEAD, answering, chunk, stream, then_close, token
+from scripted_server import BODY, LAST_CHUNK, STORY, STREAM_HEAD, answering, chunk, stream, then_close, token
 
 from pytest_aiperf.common.records import Outcome
 from pytest_aiperf.endpoints.openai_chat import ChatEndpoint
