@@ -31,7 +31,8 @@ def test_the_data_types_need_no_numerics():
 def test_the_gate_needs_scipy_special_and_not_scipy_stats():
     loaded = modules_after("from pytest_aiperf.judge import *")
     assert "scipy.special" in loaded
-    assert not {"scipy.stats", "scipy.optimize", "scipy.linalg", "pydantic"} & loaded
+    # scipy.linalg is not among them: from scipy 1.18 on, scipy.special itself imports it.
+    assert not {"scipy.stats", "scipy.optimize", "pydantic"} & loaded
 
 
 @pytest.mark.parametrize("name", judge_package.__all__)
