@@ -1,5 +1,5 @@
-"""How a baseline grows. Sessions are appended, never replaced by a faster one: keeping the best of the last ten
-would give 16 % false alarms at a tolerance of 5 % (mean of five: 0.7 %).
+"""How a baseline grows. Sessions are appended, never replaced by a faster one: the best of several is a lucky one,
+and every ordinary session after it would look slower.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 The scatter inside a run comes from sectioning (Nakayama 2014, "Confidence intervals for quantiles using
 sectioning when applying variance-reduction techniques", doi:10.1145/2558328): ten contiguous sections, so
 that neighbours that share a batch stay together, centred on the run's own value. Centring on the mean of the
-sections ("batch means") is biased for tail quantiles: 27 to 83 % coverage of a nominal 95 % interval of p95
-and p99 in simulation.
+sections ("batch means") is biased for tail quantiles.
 """
 
 from __future__ import annotations

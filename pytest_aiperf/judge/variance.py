@@ -1,7 +1,7 @@
 """How much a run and a session vary: what was seen, moderated by what is known beforehand.
 
 Three runs estimate a variance so badly (two degrees of freedom) that Welch's t-test finds a slowdown of 10 %
-in one of five noisy cases. The remedy is the one that made gene-expression studies with three samples
+in one of four noisy cases. The remedy is the one that made gene-expression studies with three samples
 possible: shrink the estimate towards a prior that counts as a few degrees of freedom (Smyth 2004, "Linear
 models and empirical Bayes methods", doi:10.2202/1544-6115.1027). Here the prior is each run's own scatter
 between sections plus 1.5 % for what differs from run to run. A variance of zero is thereby impossible, unless
@@ -60,7 +60,6 @@ def run_variance(sessions: Sequence[Sequence[RunStat]], policy: Policy) -> Varia
     own sampling overstates, and is capped by the upper 90 % bound of what was seen between runs. Where no run
     says anything (a throughput, fewer than 50 requests), sampling noise must not pass for known: unless the
     runs agree to within the prior, the plain pooled variance counts, with its own few degrees of freedom.
-    With the prior alone, 1.8 % of identical noisy servers came out slower; so it is 0.6 %.
     """
     ss = math.fsum(sum_of_squares(log_values(runs)) for runs in sessions)
     nu = sum(len(runs) - 1 for runs in sessions)

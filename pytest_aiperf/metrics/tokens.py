@@ -41,12 +41,6 @@ def first_tokens(batch: RecordBatch) -> Floats:
     return counted.astype(np.float64)
 
 
-def isl_source(batch: RecordBatch) -> TokenSource:
-    """Return ``usage`` when the server told it for every good request, else ``absent``."""
-    ok = batch.outcome == Outcome.OK
-    return "usage" if ok.any() and (batch.input_tokens[ok] != ABSENT).all() else "absent"
-
-
 def counts(column: np.ndarray) -> Floats:
     """Return a count column as floats, NaN where the count is absent."""
     return np.where(column == ABSENT, np.nan, column).astype(np.float64)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from pytest_aiperf.config.coercion import parse_duration_s, parse_fraction, parse_mapping
 from pytest_aiperf.pytest_plugin.option_table import OPTIONS, Option
 
 INI_ONLY: Final = {
@@ -21,7 +22,6 @@ INI_ONLY: Final = {
 }
 _TRUE: Final = ("true", "yes", "on", "1")
 _FALSE: Final = ("false", "no", "off", "0")
-_DURATION_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -68,8 +68,18 @@ def what_is_wrong(option: Option, text: str) -> str | None:
         return f"{text!r} is neither true nor false"
     if option.kind == "str" and not text.strip():
         return "it is empty"
+    if option.kind == "mapping":
+        return _mapping_problem(text)
     if option.kind in ("int", "float", "duration", "fraction"):
         return _number_problem(option, text)
+    return None
+
+
+def _mapping_problem(text: str) -> str | None:
+    try:
+        parse_mapping(text)
+    except ValueError as error:
+        return str(error)
     return None
 
 
@@ -101,15 +111,8 @@ _NOUN: Final = {
 def _number(kind: str, text: str) -> float:
     if kind == "int":
         return int(text)
-    if kind == "fraction" and text.endswith("%"):
-        return float(text[:-1]) / 100
-    if kind == "duration":
-        unit = text.lstrip("0123456789.eE+- ")
-        if unit:
-            if unit not in _DURATION_UNITS:
-                raise ValueError(text)
-            return float(text[: -len(unit)]) * _DURATION_UNITS[unit]
-    return float(text)
+    parse = {"duration": parse_duration_s, "fraction": parse_fraction}.get(kind, float)
+    return float(parse(text))  # type: ignore[arg-type]  # a text always becomes a float, or a ValueError
 
 
 def _items(text: str) -> list[str]:

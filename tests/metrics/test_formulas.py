@@ -12,7 +12,7 @@ from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.common.records import Outcome
 from pytest_aiperf.metrics.base_metric import BaseRecordMetric, BaseWindowMetric
 from pytest_aiperf.metrics.registry import ALIASES, STATISTICS, all_metrics, parse_judged, short_name
-from pytest_aiperf.metrics.tokens import isl_source, osl_source
+from pytest_aiperf.metrics.tokens import osl_source
 from pytest_aiperf.plugin import plugins
 
 NAN = math.nan
@@ -128,7 +128,7 @@ def test_a_failed_request_without_usage_does_not_change_the_source():
 
 def test_tokens_of_a_run_without_a_good_request_are_absent():
     failed = batch_of(Request(content=(1, 2), outcome=Outcome.ERROR, output_tokens=2))
-    assert osl_source(failed) == isl_source(failed) == "absent"
+    assert osl_source(failed) == "absent"
     assert all_metrics()["output_token_throughput"].amount(failed, np.array([True])) is None
 
 
@@ -146,8 +146,6 @@ def test_zero_tokens_told_by_the_server_are_zero_not_absent():
 
 def test_isl_is_what_the_server_tells_and_else_absent():
     assert same(values("isl", Request(input_tokens=17), Request()), [17, NAN])
-    assert isl_source(batch_of(Request(input_tokens=17))) == "usage"
-    assert isl_source(batch_of(Request(input_tokens=17), Request())) == "absent"
 
 
 def test_throughputs_count_the_good_requests_inside_the_window_only():

@@ -97,6 +97,7 @@ def test_a_second_unnamed_run_is_an_error_that_says_so(suite):
         ("--aiperf-concurrency=0", "*--aiperf-concurrency: must be at least 1, got 0"),
         ("--aiperf-mode=chek", "*--aiperf-mode: 'chek' is not one of check, measure, quick, off"),
         ("--aiperf-max-time=soon", "*--aiperf-max-time: 'soon' is not a time*"),
+        ("--aiperf-extra-inputs=ignore_eos", "*--aiperf-extra-inputs: 'ignore_eos' is not key:value*"),
         ("--aiperf-max-time=nan", "*--aiperf-max-time: 'nan' is not*"),
         (
             "--aiperf-update=tests/",
