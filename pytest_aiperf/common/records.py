@@ -66,9 +66,21 @@ class RunFacts:
     """``kernel`` or ``user``; ``mixed`` when the kernel left out some."""
     transport: str
     """Name of the transport that was used."""
-    concurrency: int
-    planned: int
-    """Requests in the plan; fewer rows than this means that the run was cut short."""
+    concurrency: int | None
+    """Limit of requests in flight; None in an open loop without one."""
+    planned: int | None
+    """Requests in the plan; fewer rows than this means that the run was cut short. None: its duration decided."""
+    open_loop: bool = False
+    """Requests had due times: `t_plan` is when each should have been sent."""
+    workers: int = 1
+    """Load processes that shared the run; `cpu_share` and `loop_lag_p99_ns` are those of the worst."""
+    late_start_ns: int = 0
+    """How long after the common deadline the last load process started."""
+    connection_reuse: str = "pooled"
+    insecure: bool = False
+    """Certificates were not verified."""
+    proxy: str | None = None
+    """Host and port of the proxy that was used, or None."""
     reopened: int = 0
     """Idle connections that the server had closed and that were opened again."""
     cut_short: str | None = None
@@ -93,6 +105,16 @@ class RecordBatch:
     t_sent: Int64
     t_hdr: Int64
     t_end: Int64
+    t_output: Int64
+    """Arrival of the first message with content that is not reasoning, else `ABSENT`."""
+    connecting_ns: Int64
+    """What connecting took for this request, TLS handshake included; 0 where a connection was open."""
+    sent_bytes: Int32
+    """Head and body of the request."""
+    received_bytes: Int64
+    """Body of the answer, transfer coding removed."""
+    conversation: Int32
+    """Which conversation of the plan; `ABSENT` where requests stand alone."""
     content_offsets: Int64
     """``(n + 1,)``: the content stamps of row i are ``content_ns[content_offsets[i]:content_offsets[i + 1]]``."""
     content_ns: Int64
@@ -105,6 +127,8 @@ class RecordBatch:
     output_tokens: Int32
     """Completion tokens as the server's `usage` tells them, reasoning included; else `ABSENT`."""
     reasoning_tokens: Int32
+    cached_tokens: Int32
+    """Prompt tokens that the server says it had in a cache, else `ABSENT`."""
     errors: Sequence[ErrorGroup] = field(default=())
 
     def __len__(self) -> int:

@@ -46,6 +46,10 @@ class ResponseFacts(NamedTuple):
     input_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Prompt tokens that came out of the server's prefix cache."""
+    first_output: int | None = 0
+    """Which entry of `content` is the first that is not reasoning; None where all is, or nothing came."""
     first_tokens: int = 1
     """Tokens of the first content message, where the server counts them message by message."""
 

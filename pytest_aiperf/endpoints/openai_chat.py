@@ -69,7 +69,7 @@ class ChatEndpoint(BaseEndpoint):
             usage = message.get("usage")
             if usage:
                 break
-        return _facts(content, True, None, usage, _first_tokens(messages, content))
+        return _facts(messages, content, True, None, usage)
 
     def read_response(self, body: Any) -> ResponseFacts:
         """Read a whole answer: complete when it is there."""
@@ -80,7 +80,7 @@ class ChatEndpoint(BaseEndpoint):
             usage = body.get("usage")
         except _MISSHAPEN:
             error, usage = f"the answer is not a chat completion: {str(body)[:200]}", None
-        return _facts([] if error else [0], error is None, error, usage, 1)
+        return _facts((), [] if error else [0], error is None, error, usage)
 
 
 def _read_carefully(messages: Sequence[Any], done: bool) -> ResponseFacts:
@@ -110,12 +110,21 @@ def _read_carefully(messages: Sequence[Any], done: bool) -> ResponseFacts:
     except _MISSHAPEN:
         error = f"message {i + 1} is not a chat completion chunk: {str(messages[i])[:200]}"
     finished = finished or (done and not knows_reasons)
-    return _facts(content, finished, error, usage, _first_tokens(messages, content))
+    return _facts(messages, content, finished, error, usage)
+
+
+def _first_output(messages: Sequence[Any], content: Sequence[int]) -> int | None:
+    """Which content message is the first that is more than reasoning."""
+    for nth, i in enumerate(content):
+        delta = messages[i]["choices"][0]["delta"]
+        if delta.get("content") or delta.get("tool_calls"):
+            return nth
+    return None
 
 
 def _first_tokens(messages: Sequence[Any], content: Sequence[int]) -> int:
     """Tokens of the first content message: 1 where the server does not count along."""
-    usage = messages[content[0]].get("usage") if content else None
+    usage = messages[content[0]].get("usage")
     return (_usage_of(usage).output or 1) if usage else 1
 
 
@@ -124,12 +133,15 @@ def _is_other_content(delta: Mapping[str, Any]) -> bool:
     return bool(delta.get("reasoning_content") or delta.get("reasoning") or delta.get("tool_calls"))
 
 
-def _facts(content: list[int], finished: bool, error: Any, usage: Any, first_tokens: int) -> ResponseFacts:
+def _facts(
+    messages: Sequence[Any], content: list[int], finished: bool, error: Any, usage: Any
+) -> ResponseFacts:
+    """What the content says; `messages` is empty where the answer came whole."""
     message, code = _error_of(error) if error else (None, None)
-    counts = _usage_of(usage)
-    return ResponseFacts(
-        content, finished, message, code, counts.input, counts.output, counts.reasoning, first_tokens
-    )
+    streamed = bool(content and messages)
+    first_output = _first_output(messages, content) if streamed else (0 if content else None)
+    first_tokens = _first_tokens(messages, content) if streamed else 1
+    return ResponseFacts(content, finished, message, code, *_usage_of(usage), first_output, first_tokens)
 
 
 def _error_of(error: Any) -> tuple[str, int | None]:
@@ -145,6 +157,7 @@ class _Usage(NamedTuple):
     input: int | None = None
     output: int | None = None
     reasoning: int | None = None
+    cached: int | None = None
 
 
 _NO_USAGE: Final = _Usage()
@@ -153,10 +166,12 @@ _NO_USAGE: Final = _Usage()
 def _usage_of(usage: Any) -> _Usage:
     if not isinstance(usage, dict):
         return _NO_USAGE
-    details = usage.get("completion_tokens_details")
-    reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    told, given = usage.get("completion_tokens_details"), usage.get("prompt_tokens_details")
     return _Usage(
-        _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), _count(reasoning)
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+        _count(told.get("reasoning_tokens")) if isinstance(told, dict) else None,
+        _count(given.get("cached_tokens")) if isinstance(given, dict) else None,
     )
 
 

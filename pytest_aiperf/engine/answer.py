@@ -32,6 +32,8 @@ class Answer(NamedTuple):
     failure: Failure | None
     content_ns: Sequence[int]
     """Stamps (CLOCK_REALTIME ns) of the messages with content."""
+    output_ns: int
+    """Stamp of the first one that is not reasoning, 0 without."""
     coalesced: int
     facts: ResponseFacts
 
@@ -70,7 +72,11 @@ class AnswerReader:
         failure = _worst(refusal, failure, _server_error(facts))
         if failure is None and not facts.finished and self._endpoint.needs_finish:
             failure = Failure("truncated", "the stream ended without finish_reason and without [DONE]")
-        return Answer(_outcome(exchange, failure), failure, content_ns, _coalesced(content_ns), facts)
+        first = facts.first_output
+        output_ns = content_ns[first] if first is not None and first < len(content_ns) else 0
+        return Answer(
+            _outcome(exchange, failure), failure, content_ns, output_ns, _coalesced(content_ns), facts
+        )
 
     def _load_all(self, data: list[bytes]) -> tuple[list[Any], Failure | None]:
         """Decode all messages of a stream by one call: a third of the time that one call for each takes."""
@@ -94,7 +100,7 @@ class AnswerReader:
         facts = self._endpoint.read_response(decoded)
         content_ns = [exchange.t_end] if facts.content else []
         failure = _server_error(facts)
-        return Answer(_outcome(exchange, failure), failure, content_ns, 0, facts)
+        return Answer(_outcome(exchange, failure), failure, content_ns, sum(content_ns), 0, facts)
 
 
 def _without_done(read: Messages) -> tuple[list[bytes], list[int], bool]:
@@ -117,7 +123,7 @@ def _load_each(data: list[bytes]) -> tuple[list[Any], Failure | None]:
 
 
 def _failed(exchange: Exchange, failure: Failure) -> Answer:
-    return Answer(_outcome(exchange, failure), failure, (), 0, _NOTHING)
+    return Answer(_outcome(exchange, failure), failure, (), 0, 0, _NOTHING)
 
 
 def _outcome(exchange: Exchange, failure: Failure | None) -> Outcome:

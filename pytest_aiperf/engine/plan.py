@@ -4,76 +4,192 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import accumulate
 from math import isfinite
-from typing import Any
+from typing import Any, Final, Literal
+
+import numpy as np
 
 from pytest_aiperf.common.errors import ConfigurationError
+from pytest_aiperf.common.records import Int32, Int64
+
+ConnectionReuse = Literal["pooled", "never", "sticky"]
+RampShape = Literal["linear", "exponential"]
+
+NEVER: Final = -1
+"""In `cancel_after_ns`: this request is not cancelled."""
 
 _POSITIVE = (
-    "concurrency",
     "connect_timeout_s",
-    "request_timeout_s",
+    "first_byte_timeout_s",
     "stall_timeout_s",
+    "request_timeout_s",
     "max_duration_s",
     "head_limit_bytes",
     "message_limit_bytes",
     "body_limit_bytes",
 )
+_POSITIVE_IF_GIVEN = ("concurrency", "prefill_concurrency", "count", "duration_s")
+_ARRAYS: Final = {
+    "due_ns": "i8",
+    "cancel_after_ns": "i8",
+    "conversation": "i4",
+    "after_offsets": "i8",
+    "after": "i4",
+    "delay_ns": "i8",
+    "numbers": "i4",
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadPlan:
-    """One run: the requests in their order, ready to send, and the rule by which they are sent.
+    """One run: the requests in their order, ready to send, and the rules by which they are sent.
+
+    A request is sent as soon as three things hold: its time has come (`due_ns`), the requests that it follows have
+    ended (`after`, `delay_ns`), and a slot is free (`concurrency`, `prefill_concurrency`). Requests that wait for a
+    slot wait in order. With a concurrency alone that is the closed loop, with due times the open one.
 
     Raises:
         ConfigurationError: there is nothing to send, or a number is out of its range.
     """
 
     url: str
-    """Where every request goes, path included: ``http://host:port/v1/chat/completions``."""
+    """Where requests go, path included: ``http://host:port/v1/chat/completions``."""
+    further_urls: Sequence[str] = ()
+    """More of the kind; request i goes to the i-th of all, round robin."""
     bodies: Sequence[bytes]
-    """``(n,)`` request bodies; the run sends each once, in this order."""
-    concurrency: int
-    """Closed loop: so many requests are in flight; a slot sends its next as soon as its last ended."""
+    """``(n,)`` request bodies, sent in this order."""
     endpoint_type: str = "chat"
     """Registry name of the endpoint that reads the answers."""
     streaming: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further request headers. The API key is not among them: the load process adds it from its environment."""
+
+    # When a request is sent.
+
+    concurrency: int | None = None
+    """So many requests in flight at most; None: no limit, which takes due times."""
+    concurrency_ramp_s: float = 0.0
+    """The limit grows from 1 to `concurrency` over this long."""
+    ramp_shape: RampShape = "linear"
+    prefill_concurrency: int | None = None
+    """So many requests at most that still wait for their first content."""
+    due_ns: Int64 | None = None
+    """``(n,)`` not falling: when each request is due, from the start of the run. A late one is sent late."""
+    conversation: Int32 | None = None
+    """``(n,)``: requests of one conversation share a number; it tells load processes and sticky connections apart."""
+    after_offsets: Int64 | None = None
+    """``(n + 1,)``: request i follows the requests ``after[after_offsets[i]:after_offsets[i + 1]]``."""
+    after: Int32 | None = None
+    """Indices into the plan, each smaller than that of the request that follows."""
+    delay_ns: Int64 | None = None
+    """``(n,)``: pause between the end of the last one that a request follows and the request."""
+    cancel_after_ns: Int64 | None = None
+    """``(n,)``: cancelled so long after it was sent, or `NEVER`."""
+
+    # When the run ends.
+
+    count: int | None = None
+    """Requests in all; the bodies are used again from the start. None: each body once, or, with a duration, any number."""
+    duration_s: float | None = None
+    """Nothing is sent after this long."""
+    grace_period_s: float = 30.0
+    """What is in flight then may take so long to end; after that it is cancelled."""
+    max_duration_s: float = 3600.0
+    """The run is cut short after this long, and says so: it is not a measurement then."""
+
+    # Of several load processes this is one.
+
+    numbers: Int32 | None = None
+    """``(n,)``: the number of each request in the whole plan, where this is a part of one."""
+    start_at_ns: int | None = None
+    """CLOCK_REALTIME ns at which the run starts, for all processes alike; None: when connections are open."""
+
+    # What carries the requests.
+
+    transport: str = "auto"
+    """Registry name of the transport; ``auto``: `wire`, and `aiohttp` for what `wire` declines (a proxy)."""
+    connection_reuse: ConnectionReuse = "pooled"
+    """``pooled``: kept open and shared; ``never``: one for each request; ``sticky``: one for each conversation."""
     connect_timeout_s: float = 10.0
+    first_byte_timeout_s: float = 300.0
+    """Longest wait for the first byte of the answer."""
+    stall_timeout_s: float = 120.0
+    """Longest silence between two reads of an answer that has begun."""
     request_timeout_s: float = 300.0
     """From the first byte sent to the end of the answer."""
-    stall_timeout_s: float = 120.0
-    """Longest silence: before the head, and between any two reads."""
-    max_duration_s: float = 3600.0
-    """The run is cut short after this long, and says so."""
     head_limit_bytes: int = 64 * 1024
     message_limit_bytes: int = 16 * 1024 * 1024
     body_limit_bytes: int = 1024 * 1024 * 1024
+    insecure: bool = False
+    """Accept any certificate; the result says so."""
+    ca_file: str | None = None
+    """PEM file with the authorities to trust instead of the system's."""
+    client_certificate: str | None = None
+    """PEM file with the client's certificate, and its key unless `client_key` is given."""
+    client_key: str | None = None
+    proxy: str | None = None
+    """URL of an HTTP proxy; ``env``: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; None: none, whatever they say."""
 
     def __post_init__(self) -> None:
         if not len(self.bodies):
             raise ConfigurationError("the plan holds no requests; give a request count of at least 1")
         for name in _POSITIVE:
-            value = getattr(self, name)
-            if not (isfinite(value) and value > 0):
-                raise ConfigurationError(f"{name} must be greater than 0 and finite, got {value}")
+            _check_positive(name, getattr(self, name))
+        for name in _POSITIVE_IF_GIVEN:
+            if getattr(self, name) is not None:
+                _check_positive(name, getattr(self, name))
+        if self.concurrency is None and self.due_ns is None:
+            raise ConfigurationError("the plan has neither a concurrency nor due times: give one of them")
+        for name in _ARRAYS:
+            column = getattr(self, name)
+            if (
+                column is not None
+                and name not in ("after", "after_offsets")
+                and len(column) != len(self.bodies)
+            ):
+                raise ConfigurationError(f"{name} has {len(column)} entries for {len(self.bodies)} requests")
+        if self.due_ns is not None and (np.diff(self.due_ns) < 0).any():
+            raise ConfigurationError("due_ns must not fall: requests are sent in their order")
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All URLs, in turn."""
+        return (self.url, *self.further_urls)
+
+    @property
+    def planned(self) -> int | None:
+        """How many requests the run has; None where its duration decides."""
+        if self.count is not None:
+            return self.count
+        return None if self.duration_s is not None and self.due_ns is None else len(self.bodies)
 
     def to_buffers(self) -> tuple[dict[str, Any], list[bytes]]:
-        """Return a JSON-ready header and the bodies as buffers."""
-        header = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "bodies"}
-        return header | {"headers": dict(self.headers)}, [b"".join(self.bodies), _ends(self.bodies)]
+        """Return a JSON-ready header and the bodies and columns as buffers."""
+        header = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"bodies", *_ARRAYS}}
+        given = {name: column for name in _ARRAYS if (column := getattr(self, name)) is not None}
+        header |= {
+            "headers": dict(self.headers),
+            "further_urls": list(self.further_urls),
+            "columns": [*given],
+        }
+        ends = np.fromiter(accumulate(map(len, self.bodies)), dtype=np.int64)
+        columns = [np.ascontiguousarray(c, dtype=_ARRAYS[name]).tobytes() for name, c in given.items()]
+        return header, [b"".join(self.bodies), ends.tobytes(), *columns]
 
     @classmethod
     def from_buffers(cls, header: Mapping[str, Any], buffers: Sequence[bytes | memoryview]) -> LoadPlan:
         """Rebuild what `to_buffers` took apart."""
-        joined, ends = bytes(buffers[0]), memoryview(buffers[1]).cast("q")
-        starts = [0, *ends[:-1]] if len(ends) else []
-        return cls(bodies=[joined[a:b] for a, b in zip(starts, ends, strict=True)], **header)
+        given: dict[str, Any] = dict(header)
+        names = given.pop("columns")
+        given["further_urls"] = tuple(given["further_urls"])
+        joined, ends = bytes(buffers[0]), np.frombuffer(buffers[1], dtype=np.int64).tolist()
+        starts = [0, *ends[:-1]]
+        for name, buffer in zip(names, buffers[2:], strict=True):
+            given[name] = np.frombuffer(buffer, dtype=_ARRAYS[name])
+        return cls(bodies=[joined[a:b] for a, b in zip(starts, ends, strict=True)], **given)
 
 
-def _ends(bodies: Sequence[bytes]) -> bytes:
-    from array import array
-    from itertools import accumulate
-
-    return array("q", accumulate(map(len, bodies))).tobytes()
+def _check_positive(name: str, value: float) -> None:
+    if not (isfinite(value) and value > 0):
+        raise ConfigurationError(f"{name} must be greater than 0 and finite, got {value}")

@@ -1,6 +1,6 @@
 """PYTEST_DONT_REWRITE. Collects finished requests into columns.
 
-A row is packed into one growing buffer by one call, 79 bytes of it, and each content stamp takes 8 more; there is no
+A row is packed into one growing buffer by one call, 115 bytes of it, and each content stamp takes 8 more; there is no
 object per request. Columns are cut out of the buffer at the end, when nothing is measured any more.
 """
 
@@ -30,15 +30,21 @@ _FIELDS: Final = {
     "t_sent": "i8",
     "t_hdr": "i8",
     "t_end": "i8",
+    "t_output": "i8",
+    "connecting_ns": "i8",
+    "sent_bytes": "i4",
+    "received_bytes": "i8",
+    "conversation": "i4",
     "contents": "i4",
     "coalesced": "i4",
     "first_tokens": "i4",
     "input_tokens": "i4",
     "output_tokens": "i4",
     "reasoning_tokens": "i4",
+    "cached_tokens": "i4",
 }
-_ROW: Final = struct.Struct("=iibhiqqqqqiiiiii")
-_STAMPS: Final = ("t_plan", "t0", "t_sent", "t_hdr", "t_end")
+_ROW: Final = struct.Struct("=iibhiqqqqqqqiqiiiiiiii")
+_STAMPS: Final = ("t_plan", "t0", "t_sent", "t_hdr", "t_end", "t_output")
 _BLOCK_ROWS: Final = 4096
 _MOST_GROUPS: Final = 256
 """Failures that are told apart; a server that words each one differently must not fill the memory."""
@@ -81,12 +87,18 @@ class Recorder:
             exchange.t_sent,
             exchange.t_hdr,
             exchange.t_end,
+            answer.output_ns,
+            exchange.connecting_ns,
+            len(exchange.request),
+            sum(map(len, exchange.parts)),
+            exchange.conversation,
             len(content_ns),
             answer.coalesced,
             facts.first_tokens,
             ABSENT if facts.input_tokens is None else facts.input_tokens,
             ABSENT if facts.output_tokens is None else facts.output_tokens,
             ABSENT if facts.reasoning_tokens is None else facts.reasoning_tokens,
+            ABSENT if facts.cached_tokens is None else facts.cached_tokens,
         )
         self.rows += 1
         self.last_end_ns = max(self.last_end_ns, exchange.t_end)

@@ -101,7 +101,7 @@ class _Run:
 
     async def open(self) -> bool:
         """Open the connections; returns False if the run was aborted meanwhile."""
-        connections = min(self._plan.concurrency, len(self._plan.bodies))
+        connections = min(self._plan.concurrency or 1, len(self._plan.bodies))
         opening = asyncio.ensure_future(self._transport.open(connections, self._slots.ended))
         try:
             # Bounded by the transport's own deadlines.
@@ -128,7 +128,7 @@ class _Run:
             begun_cpu_s = time.process_time()
             self._begun_s = time.monotonic()
             start_ns = time.time_ns()
-            self._slots.start(self._plan.concurrency, start_ns)
+            self._slots.start(self._plan.concurrency or 1, start_ns)
             try:
                 cut_short = await self._until_done()
             finally:

@@ -46,7 +46,7 @@ class Slots:
     def cut(self) -> None:
         """Send no more, and cancel what is in flight."""
         self._planned = self.sent
-        self._transport.cancel()
+        self._transport.cancel_all()
 
     def ended(self, exchange: Exchange) -> None:
         """The transport is through with an exchange: refill its slot, then see to its record."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from pytest_aiperf.common.records import ABSENT
+
 
 class Failure(NamedTuple):
     """Why an exchange did not end well. `message` names nothing that differs from request to request by itself."""
@@ -23,9 +25,12 @@ class Exchange:
 
     __slots__ = (
         "cancelled",
+        "connecting_ns",
+        "conversation",
         "failure",
         "headers",
         "index",
+        "last_of_conversation",
         "parts",
         "request",
         "slot",
@@ -36,6 +41,7 @@ class Exchange:
         "t_hdr",
         "t_plan",
         "t_sent",
+        "watch",
     )
 
     def __init__(self, index: int, slot: int, request: bytes) -> None:
@@ -54,6 +60,12 @@ class Exchange:
         self.stamps: list[int] = []
         self.failure: Failure | None = None
         self.cancelled = False
+        self.connecting_ns = 0
+        """What connecting took for this exchange alone, TLS handshake included; 0 where a connection was open."""
+        self.conversation = ABSENT
+        self.last_of_conversation = True
+        self.watch: Callable[[Exchange], None] | None = None
+        """Called after each read of the body while the answer comes, `parts` and `stamps` as they are by then."""
 
 
 class Transport(Protocol):
@@ -63,6 +75,8 @@ class Transport(Protocol):
     """
 
     name: str
+    proxy: str | None
+    """Host and port of the proxy in use."""
     reopened: int
     """Idle connections that the server had closed and that were opened again."""
 
@@ -80,7 +94,10 @@ class Transport(Protocol):
     def send(self, exchange: Exchange) -> None:
         """Send this exchange's request now; never blocks."""
 
-    def cancel(self) -> None:
+    def cancel(self, exchange: Exchange) -> None:
+        """End this exchange as cancelled, if it is in flight; its connection is closed, as a client's would be."""
+
+    def cancel_all(self) -> None:
         """End everything that is in flight as cancelled."""
 
     def close(self) -> None:

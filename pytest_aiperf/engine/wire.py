@@ -38,6 +38,7 @@ class WireTransport:
         self._deadlines: Deadlines | None = None
         self._means: Means | None = None
         self.reopened = 0
+        self.proxy: str | None = None
 
     @property
     def timestamps(self) -> str:
@@ -86,13 +87,21 @@ class WireTransport:
         if self._means is not None:
             self._means.readiness.close()
 
-    def cancel(self) -> None:
-        now = time_ns()
-        failure = Failure("cancelled", "cancelled: the run was cut short")
+    def cancel(self, exchange: Exchange) -> None:
+        for connection in self._all:
+            if connection.exchange is exchange:
+                self._cancel(connection, "cancelled, as the plan has it")
+                return
+
+    def cancel_all(self) -> None:
         for connection in list(self._all):
             if connection.exchange is not None:
-                connection.exchange.cancelled = True
-                self.ended(connection, failure, now)
+                self._cancel(connection, "cancelled: the run was cut short")
+
+    def _cancel(self, connection: Connection, why: str) -> None:
+        assert connection.exchange is not None
+        connection.exchange.cancelled = True
+        self.ended(connection, Failure("cancelled", why), time_ns())
 
     # Sending.
 

@@ -45,7 +45,7 @@ def check_run(run: RunData, config: AIPerfConfig) -> Sequence[Check]:
 
 def _complete(run: RunData, config: AIPerfConfig) -> Iterator[Check]:
     facts = run.batch.facts
-    share = len(run.batch) / max(facts.planned, 1)
+    share = len(run.batch) / facts.planned if facts.planned else 1.0
     why = f" ({facts.cut_short})" if facts.cut_short else ""
     yield Check(
         check="complete",

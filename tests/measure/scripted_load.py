@@ -130,6 +130,11 @@ def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:
         t_sent=t0,
         t_hdr=t0,
         t_end=ends[order].astype(np.int64),
+        t_output=content[order, 0].astype(np.int64),
+        connecting_ns=np.zeros(n, dtype=np.int64),
+        sent_bytes=np.full(n, 500, dtype=np.int32),
+        received_bytes=np.full(n, 2000, dtype=np.int64),
+        conversation=np.full(n, ABSENT, dtype=np.int32),
         content_offsets=np.arange(0, (n + 1) * messages, messages, dtype=np.int64),
         content_ns=content[order].astype(np.int64).ravel(),
         coalesced=np.full(n, round(server.coalesced * messages), dtype=np.int32),
@@ -137,6 +142,7 @@ def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:
         input_tokens=np.full(n, 128 if server.usage else ABSENT, dtype=np.int32),
         output_tokens=np.full(n, osl if server.usage else ABSENT, dtype=np.int32),
         reasoning_tokens=np.full(n, ABSENT, dtype=np.int32),
+        cached_tokens=np.full(n, ABSENT, dtype=np.int32),
         errors=(ErrorGroup(type="http", code=503, message="busy", count=int(failed.sum())),)
         if failed.any()
         else (),

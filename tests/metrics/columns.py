@@ -55,6 +55,11 @@ def batch_of(*requests: Request) -> RecordBatch:
         t_sent=t0,
         t_hdr=t0,
         t_end=_ns(ends),
+        t_output=_ns(r.content[0] if r.content else ABSENT / MS for r in requests),
+        connecting_ns=np.zeros(n, dtype=np.int64),
+        sent_bytes=np.full(n, 500, dtype=np.int32),
+        received_bytes=np.full(n, 2000, dtype=np.int64),
+        conversation=np.full(n, ABSENT, dtype=np.int32),
         content_offsets=np.cumsum([0, *(len(r.content) for r in requests)]).astype(np.int64),
         content_ns=_ns(c for r in requests for c in r.content),
         coalesced=np.zeros(n, dtype=np.int32),
@@ -62,6 +67,7 @@ def batch_of(*requests: Request) -> RecordBatch:
         input_tokens=np.array([r.input_tokens for r in requests], dtype=np.int32),
         output_tokens=np.array([r.output_tokens for r in requests], dtype=np.int32),
         reasoning_tokens=np.full(n, ABSENT, dtype=np.int32),
+        cached_tokens=np.full(n, ABSENT, dtype=np.int32),
     )
 
 
