@@ -90,7 +90,7 @@ class LoadPlan:
     # When the run ends.
 
     count: int | None = None
-    """Requests in all; the bodies are used again from the start. None: each body once, or, with a duration, any number."""
+    """Requests in all; the bodies are used again from the start. None: each body once; with a duration, any number."""
     duration_s: float | None = None
     """Nothing is sent after this long."""
     grace_period_s: float = 30.0

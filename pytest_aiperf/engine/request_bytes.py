@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from pytest_aiperf.common.errors import ConfigurationError
@@ -33,16 +34,21 @@ class RequestBytes:
     Making one costs under a microsecond; the slots ask for the next request while the last is under way.
     """
 
-    def __init__(self, plan: LoadPlan, target: Target) -> None:
+    def __init__(self, plan: LoadPlan, targets: Sequence[Target]) -> None:
         self._bodies = plan.bodies
-        self._head = _common_head(plan, target)
+        self._heads = [_common_head(plan, target) for target in targets]
 
     def __len__(self) -> int:
         return len(self._bodies)
 
     def __getitem__(self, index: int) -> bytes:
         body = self._bodies[index]
-        return b"%b%012x\r\ncontent-length: %d\r\n\r\n%b" % (self._head, index, len(body), body)
+        return b"%b%012x\r\ncontent-length: %d\r\n\r\n%b" % (
+            self._heads[index % len(self._heads)],
+            index,
+            len(body),
+            body,
+        )
 
 
 def _common_head(plan: LoadPlan, target: Target) -> bytes:

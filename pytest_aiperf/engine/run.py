@@ -22,7 +22,7 @@ from pytest_aiperf.engine.recorder import Recorder
 from pytest_aiperf.engine.request_bytes import RequestBytes, api_key
 from pytest_aiperf.engine.slots import Slots
 from pytest_aiperf.engine.transport import Exchange, Transport
-from pytest_aiperf.engine.wire import WireTransport
+from pytest_aiperf.engine.transports import new_transport
 from pytest_aiperf.plugin.plugins import get_class
 
 _PROGRESS_PERIOD_S: Final = 0.25
@@ -58,16 +58,16 @@ async def run_load(
         ConfigurationError: the URL, a header or the plan itself cannot be used.
         EndpointError: no connection could be made at all.
     """
-    target = parse_target(plan.url)
+    targets = [parse_target(url) for url in plan.urls]
     endpoint = get_class("endpoint", plan.endpoint_type)()
-    requests = RequestBytes(plan, target)
+    requests = RequestBytes(plan, targets)
     recorder = Recorder(Masking(api_key=api_key(), headers=plan.headers))
     answers = AnswerReader(plan, endpoint)
 
     def record(exchange: Exchange) -> None:
         recorder.add(exchange, answers.read(exchange))
 
-    transport = WireTransport(plan, target)
+    transport = new_transport(plan, targets)
     slots = Slots(asyncio.get_running_loop(), requests, transport, record)
     aborted = asyncio.ensure_future(abort.wait()) if abort is not None else None
     try:

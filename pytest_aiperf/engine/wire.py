@@ -8,7 +8,7 @@ for themselves and lose the stamp; so the loop only tells that there is somethin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time_ns
 
 from pytest_aiperf.common.errors import EndpointError
@@ -27,9 +27,9 @@ class WireTransport:
 
     name = "wire"
 
-    def __init__(self, plan: LoadPlan, target: Target) -> None:
+    def __init__(self, plan: LoadPlan, targets: Sequence[Target]) -> None:
         self._plan = plan
-        self._target = target
+        self._target = targets[0]
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._kernel_reads = 0
