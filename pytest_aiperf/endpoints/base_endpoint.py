@@ -10,9 +10,11 @@ from typing import Any, ClassVar, NamedTuple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One request of a conversation, before it is formatted for an API."""
+    """One request of a conversation, or an answer before it, not yet formatted for an API."""
 
     text: str
+    role: str = "user"
+    """``user``, or ``assistant`` for an answer."""
     max_tokens: int | None = None
     model: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +61,10 @@ class BaseEndpoint(ABC):
 
     path: ClassVar[str]
     """Default path below the endpoint's URL."""
+    token_name: ClassVar[str] = ""
+    """Key of the string that holds a streamed message's token, or empty. Two messages that differ in that string
+    alone, neither being empty, mean the same to `read_stream`; so do two that differ in a string named ``id``.
+    """
     needs_finish: ClassVar[bool] = True
     """A stream that ends without saying so is truncated."""
 

@@ -20,6 +20,7 @@ class ChatEndpoint(BaseEndpoint):
     """``/v1/chat/completions``."""
 
     path: ClassVar[str] = "/v1/chat/completions"
+    token_name: ClassVar[str] = "content"
 
     def format_payload(self, request: RequestInfo) -> dict[str, Any]:
         """Return the body: the native fields, then the endpoint's extra, then the last turn's; the last one wins.
@@ -31,7 +32,7 @@ class ChatEndpoint(BaseEndpoint):
         last = request.turns[-1]
         payload: dict[str, Any] = {
             "model": last.model or request.model,
-            "messages": [{"role": "user", "content": turn.text} for turn in request.turns],
+            "messages": [{"role": turn.role, "content": turn.text} for turn in request.turns],
             "stream": request.streaming,
         }
         if last.max_tokens is not None:

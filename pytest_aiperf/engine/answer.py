@@ -13,6 +13,7 @@ import orjson
 
 from pytest_aiperf.common.records import Outcome
 from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint, ResponseFacts
+from pytest_aiperf.engine.folding import Folded, fold, spellings
 from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.engine.sse import Messages, read_messages
 from pytest_aiperf.engine.transport import Exchange, Failure
@@ -22,6 +23,7 @@ _OK: Final = Outcome.OK  # looking up a member of an enum takes longer than look
 _ERROR_BODY_BYTES: Final = 4096
 _SNIPPET_BYTES: Final = 120
 _HANG_UPS: Final = ("reset", "truncated")
+_MOST_SHAPES: Final = 256
 _NOTHING: Final = ResponseFacts(content=(), finished=False)
 
 
@@ -36,6 +38,7 @@ class Answer(NamedTuple):
     """Stamp of the first one that is not reasoning, 0 without."""
     coalesced: int
     facts: ResponseFacts
+    """Its `content` counts the messages that were decoded, which need not be all."""
 
 
 class AnswerReader:
@@ -45,6 +48,9 @@ class AnswerReader:
         self._endpoint = endpoint
         self._streaming = plan.streaming
         self._message_limit = plan.message_limit_bytes
+        self._spellings = list(spellings(endpoint.token_name)) if endpoint.token_name else []
+        self._shapes: dict[bytes, ResponseFacts] = {}
+        """What streams of a shape say, their tokens between the first and the last left out."""
 
     def read(self, exchange: Exchange) -> Answer:
         """Return what came of this exchange. Never raises for what a server sent."""
@@ -53,7 +59,53 @@ class AnswerReader:
             return _failed(exchange, refusal or _http_failure(exchange))
         if refusal is not None and not self._streaming:
             return _failed(exchange, refusal)
-        return self._read_stream(exchange, refusal) if self._streaming else self._read_body(exchange)
+        if not self._streaming:
+            return self._read_body(exchange)
+        return self._read_folded(exchange, refusal) or self._read_stream(exchange, refusal)
+
+    def _read_folded(self, exchange: Exchange, refusal: Failure | None) -> Answer | None:
+        """Read a stream by its shape; None if it has none, or an odd one."""
+        parts, stamps = exchange.parts, exchange.stamps
+        folded = self._fold(parts)
+        if folded is None:
+            return None
+        first, end, shape = folded
+        facts = self._shapes.get(shape) or self._facts_of(folded, parts)
+        if facts is None:
+            return None
+        left_out = end - first - 2
+        content_ns = [stamps[i] for i in facts.content if i < first]
+        content_ns += stamps[first:end]
+        content_ns += [stamps[i + left_out] for i in facts.content if i > first + 1]
+        return self._told(exchange, refusal, facts, content_ns)
+
+    def _fold(self, parts: Sequence[bytes]) -> Folded | None:
+        for spelling in self._spellings:
+            folded = fold(parts, spelling, self._message_limit)
+            if folded is not None:
+                self._spellings = [spelling]  # a server writes all its messages alike
+                return folded
+        return None
+
+    def _facts_of(self, folded: Folded, parts: Sequence[bytes]) -> ResponseFacts | None:
+        """Decode and read what is left of a stream; None if its row is not one of tokens, or anything is wrong."""
+        data = folded.left_of(parts)
+        if data is None:
+            return None
+        done = data[-1] == DONE
+        if done:
+            data.pop()
+        messages, undecoded = self._load_all(data)
+        if undecoded is not None or DONE in data:
+            return None
+        facts = self._endpoint.read_stream(messages, done=done)
+        whole_row = folded.first in facts.content and folded.first + 1 in facts.content
+        if not whole_row or facts.error_message is not None:  # an error may name a message by its number
+            return None
+        if len(self._shapes) >= _MOST_SHAPES:
+            self._shapes.clear()
+        self._shapes[folded.shape] = facts
+        return facts
 
     def _read_stream(self, exchange: Exchange, refusal: Failure | None) -> Answer:
         read = read_messages(exchange.parts)
@@ -70,6 +122,11 @@ class AnswerReader:
         stamps = exchange.stamps
         content_ns = [stamps[part[i]] for i in facts.content]
         failure = _worst(refusal, failure, _server_error(facts))
+        return self._told(exchange, failure, facts, content_ns)
+
+    def _told(
+        self, exchange: Exchange, failure: Failure | None, facts: ResponseFacts, content_ns: Sequence[int]
+    ) -> Answer:
         if failure is None and not facts.finished and self._endpoint.needs_finish:
             failure = Failure("truncated", "the stream ended without finish_reason and without [DONE]")
         first = facts.first_output
