@@ -15,13 +15,12 @@ from pytest_aiperf.common.records import Outcome
 from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint, ResponseFacts
 from pytest_aiperf.engine.folding import Folded, fold, spellings
 from pytest_aiperf.engine.plan import LoadPlan
+from pytest_aiperf.engine.refusals import http_failure, not_a_stream, refusal_of_head, snippet
 from pytest_aiperf.engine.sse import Messages, read_messages
 from pytest_aiperf.engine.transport import Exchange, Failure
 
 DONE: Final = b"[DONE]"
 _OK: Final = Outcome.OK  # looking up a member of an enum takes longer than looking up a global
-_ERROR_BODY_BYTES: Final = 4096
-_SNIPPET_BYTES: Final = 120
 _HANG_UPS: Final = ("reset", "truncated")
 _MOST_SHAPES: Final = 256
 _NOTHING: Final = ResponseFacts(content=(), finished=False)
@@ -54,9 +53,9 @@ class AnswerReader:
 
     def read(self, exchange: Exchange) -> Answer:
         """Return what came of this exchange. Never raises for what a server sent."""
-        refusal = exchange.failure or _refusal_of_head(exchange)
+        refusal = exchange.failure or refusal_of_head(exchange)
         if exchange.status and not 200 <= exchange.status < 300:
-            return _failed(exchange, refusal or _http_failure(exchange))
+            return _failed(exchange, refusal or http_failure(exchange))
         if refusal is not None and not self._streaming:
             return _failed(exchange, refusal)
         if not self._streaming:
@@ -111,7 +110,7 @@ class AnswerReader:
         read = read_messages(exchange.parts)
         data, part, unfinished = read
         if not data and refusal is None and unfinished is None:
-            return _failed(exchange, _not_a_stream(exchange))
+            return _failed(exchange, not_a_stream(exchange))
         if data and data[-1] == DONE:
             done = True
             data.pop()
@@ -152,7 +151,7 @@ class AnswerReader:
             decoded = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             return _failed(
-                exchange, Failure("json", f"the answer is not JSON ({error.msg}): {_snippet(body)}")
+                exchange, Failure("json", f"the answer is not JSON ({error.msg}): {snippet(body)}")
             )
         facts = self._endpoint.read_response(decoded)
         content_ns = [exchange.t_end] if facts.content else []
@@ -175,7 +174,7 @@ def _load_each(data: list[bytes]) -> tuple[list[Any], Failure | None]:
         try:
             loaded.append(orjson.loads(payload.decode("utf-8", "replace")))
         except orjson.JSONDecodeError as error:
-            return loaded, Failure("json", f"message {number} is not JSON ({error.msg}): {_snippet(payload)}")
+            return loaded, Failure("json", f"message {number} is not JSON ({error.msg}): {snippet(payload)}")
     return loaded, None
 
 
@@ -203,43 +202,6 @@ def _coalesced(stamps: Sequence[int]) -> int:
     return sum(a or b for a, b in zip([*same, False], [False, *same], strict=True))
 
 
-def _refusal_of_head(exchange: Exchange) -> Failure | None:
-    encoding = exchange.headers.get(b"content-encoding", b"identity").lower()
-    if encoding not in (b"identity", b""):
-        name = encoding.decode("latin-1")
-        return Failure(
-            "encoding",
-            f"the answer is compressed ({name}), and only identity was asked for; turn that off in the server or proxy",
-        )
-    return None
-
-
-def _http_failure(exchange: Exchange) -> Failure:
-    status = exchange.status
-    if status in (301, 302, 303, 307, 308):
-        to = exchange.headers.get(b"location", b"(no Location)").decode("latin-1")
-        text = f"HTTP {status}: redirected to {to}; redirects are not followed, give that URL instead"
-        return Failure("http", text, status)
-    text = _error_text(b"".join(exchange.parts))
-    return Failure("http", f"HTTP {status}: {text}" if text else f"HTTP {status} with an empty body", status)
-
-
-def _error_text(body: bytes) -> str:
-    """The message of an error object if the body is one, else the beginning of the body."""
-    try:
-        decoded = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        decoded = None
-    if isinstance(decoded, dict):
-        error = decoded.get("error", decoded)
-        for text in (
-            (error, error.get("message"), error.get("detail")) if isinstance(error, dict) else (error,)
-        ):
-            if isinstance(text, str) and text:
-                return text
-    return body[:_ERROR_BODY_BYTES].decode("utf-8", "replace").strip()
-
-
 def _server_error(facts: ResponseFacts) -> Failure | None:
     if facts.error_message is None:
         return None
@@ -251,17 +213,3 @@ def _worst(refusal: Failure | None, undecoded: Failure | None, told: Failure | N
     if told is not None and (refusal is None or refusal.type in _HANG_UPS):
         return told
     return refusal or undecoded
-
-
-def _not_a_stream(exchange: Exchange) -> Failure:
-    body = b"".join(exchange.parts)
-    if not body.strip():
-        return Failure("stream", "the answer is empty, and an event stream was asked for")
-    kind = exchange.headers.get(b"content-type", b"no content type").decode("latin-1")
-    text = _error_text(body)[:300]
-    return Failure("stream", f"the answer is not an event stream ({kind}): {text}")
-
-
-def _snippet(data: bytes) -> str:
-    text = data[:_SNIPPET_BYTES].decode("utf-8", "replace")
-    return repr(text) + ("…" if len(data) > _SNIPPET_BYTES else "")
