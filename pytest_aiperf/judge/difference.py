@@ -37,6 +37,10 @@ class Difference:
     df: float
     log_tolerance: float
     """The larger of the relative tolerance and the absolute floor, as a log."""
+    run_variance: float
+    """Variance of log(value) from run to run."""
+    candidate_sessions: int
+    candidate_runs: int
     n_dropped: int = 0
     """Runs of both sides that were not usable."""
 
@@ -85,6 +89,9 @@ def difference(
         se=math.sqrt(run_part + session_part),
         df=satterthwaite((run_part, run.df), (session_part, session.df)),
         log_tolerance=_log_tolerance(policy, baseline_log),
+        run_variance=run.value,
+        candidate_sessions=len(candidate),
+        candidate_runs=sum(map(len, candidate)),
     )
 
 

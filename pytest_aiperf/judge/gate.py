@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.judge.difference import Difference, difference, ratio_minus_one
+from pytest_aiperf.judge.futility import WORTH_TRYING, chance_to_settle
 from pytest_aiperf.judge.reason import reason_for
 from pytest_aiperf.judge.samples import Decision, Policy, Session, Verdict
 from pytest_aiperf.judge.usable import n_runs, stated_values, usable_sessions, what_is_missing
@@ -89,7 +90,8 @@ def decide(found: Difference, policy: Policy, look: int, *, alpha_share: float =
         df=found.df if math.isfinite(found.df) else None,
         mde=mde,
         improved=improved,
-        more_runs_help=verdict == "inconclusive",
+        more_runs_help=verdict == "inconclusive"
+        and chance_to_settle(found, policy, alpha_share=alpha_share) >= WORTH_TRYING,
     )
 
 

@@ -59,3 +59,12 @@ def test_row_8_against_the_rivals(model, alarms):
     assert slower.ours >= 1.5 * slower.welch
     assert same.ours <= 0.01 * same.n
     assert same.ours <= alarms * same.mann_whitney
+
+
+@pytest.mark.parametrize("slower", [1.0, 1.03, 1.1])
+def test_ending_early_costs_runs_and_no_verdicts(slower):
+    whole, early = (figures.one_stored_session(N // 4, slower=slower, curtailed=c) for c in (False, True))
+    print(f"\n    one stored session, x{slower}, all looks: {whole}\n    ended early: {early}", end="")
+    assert early.runs < whole.runs
+    assert whole.regressed - early.regressed <= 0.01 * whole.n
+    assert whole.passed - early.passed <= 0.01 * whole.n

@@ -91,7 +91,7 @@ def test_the_figures_fit_together(baseline, candidate, policy):
     assert decision.df > 0
     assert decision.mde > policy.tolerance
     assert not (decision.improved and decision.verdict != "pass")
-    assert decision.more_runs_help == (decision.verdict == "inconclusive")
+    assert decision.verdict == "inconclusive" or not decision.more_runs_help
 
 
 @fast

@@ -11,6 +11,7 @@ from endpoint_model import EndpointModel, run_stats
 from scipy import stats
 
 from pytest_aiperf.judge import MetricSamples, Policy, confirm, judge, judge_metrics, judge_stalls
+from pytest_aiperf.judge.verdict import another_look
 
 QUIET = EndpointModel(request_sd=0.10)
 NOISY = EndpointModel(request_sd=0.25)
@@ -55,7 +56,7 @@ def looks(baseline, runs, policy):
     """Look at the growing candidate until it is settled: the last decision, its look and the runs used."""
     for look, n_runs in enumerate(policy.looks):
         decision = judge(baseline, [runs[:n_runs]], policy, look)
-        if decision.verdict != "inconclusive":
+        if not decision.more_runs_help:
             break
     return decision, look, n_runs
 
@@ -195,10 +196,10 @@ def _any_regressed(metrics):
             )
             for i, (before, runs, tol) in enumerate(metrics)
         }
-        verdicts = {decision.verdict for decision in judge_metrics(samples, look).values()}
-        if "regressed" in verdicts or "inconclusive" not in verdicts:
+        decisions = judge_metrics(samples, look)
+        if not another_look(decisions, look, len(PAIRED.looks)):
             break
-    return "regressed" in verdicts
+    return any(decision.verdict == "regressed" for decision in decisions.values())
 
 
 def row_7(n):
@@ -227,6 +228,35 @@ class Rivals:
     ours: int
     mann_whitney: int
     welch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Verdicts of `n` comparisons with one stored session, and the runs that they took on average."""
+
+    n: int
+    regressed: int
+    passed: int
+    runs: float
+
+
+def one_stored_session(n, *, slower, curtailed):
+    """A baseline of one session of five runs, with and without ending early where more runs would not help."""
+    rng = np.random.default_rng(12)
+    model = replace(QUIET, tau=0.01)
+    regressed = passed = used = 0
+    for size in chunks(n):
+        before = run_stats(model.latencies(rng, size, 1, 5), 0.5)
+        now = run_stats(model.latencies(rng, size, 1, 8, slower=slower), 0.5)
+        for baseline, (runs,) in zip(before, now, strict=True):
+            for look, n_runs in enumerate(STORED.looks):
+                decision = judge(baseline, [runs[:n_runs]], STORED, look)
+                if decision.verdict != "inconclusive" or (curtailed and not decision.more_runs_help):
+                    break
+            regressed += decision.verdict == "regressed"
+            passed += decision.verdict == "pass"
+            used += n_runs
+    return Spent(n=n, regressed=regressed, passed=passed, runs=used / n)
 
 
 def row_8(n, *, model, slower):
