@@ -99,7 +99,8 @@ def _first_token(parts: Sequence[bytes], token: bytes) -> tuple[int, int]:
 def _shape(
     parts: Sequence[bytes], first: int, end: int, before: bytes, behind: bytes, stream_id: bytes
 ) -> bytes:
-    whole = b"".join([*parts[:first], before, behind, *parts[end:]])
+    # The pieces are kept apart: no byte of a JSON text is 0, and their number is told.
+    whole = b"\0".join([b"%d" % (len(parts) - end), *parts[:first], before, behind, *parts[end:]])
     at = before.find(stream_id)
     if at < 0:
         return whole

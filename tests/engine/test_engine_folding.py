@@ -109,6 +109,22 @@ def test_streams_that_differ_in_their_usage_are_told_apart(usage):
     assert reader.read(exchange_of(second)).facts.input_tokens == usage["prompt_tokens"]
 
 
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        lambda parts: [b"", *parts],
+        lambda parts: [*parts[:-2], parts[-2] + parts[-1]],
+        lambda parts: [parts[0] + parts[1], *parts[2:]],
+        lambda parts: [*parts[:-1], parts[-1][:6], parts[-1][6:]],
+    ],
+)
+def test_the_same_stream_in_other_pieces_is_another_shape(otherwise):
+    reader = AnswerReader(PLAN, ChatEndpoint())
+    parts = [chunk({"content": ""}), *stream_of("abcdefg")]
+    reader.read(exchange_of(parts))
+    assert said_by(reader, otherwise(parts)) == careful(otherwise(parts))
+
+
 def test_an_error_within_a_row_is_found():
     parts = stream_of("abcdefgh")
     parts[4] = b'data: {"error":{"message":"out of memory","code":507}}\n\n'
@@ -173,7 +189,7 @@ MESSAGES = st.one_of(
         st.sampled_from([0, 0, 0, 1, 12]),
     ),
     st.builds(lambda tokens: b"".join(chunk({"content": t}) for t in tokens), st.lists(TOKENS, max_size=3)),
-    st.sampled_from([b"data: [DONE]\n\n", b": ping\n\n", b"\n", b"data: {}\n\n"]),
+    st.sampled_from([b"data: [DONE]\n\n", b": ping\n\n", b"\n", b"", b"\0", b"data: {}\n\n"]),
 )
 ROWS = st.builds(
     lambda tokens, stream: [chunk({"content": t}, stream=stream) for t in tokens],
@@ -194,6 +210,8 @@ def test_any_streams_read_one_after_the_other_say_what_they_say_alone(streams):
     reader = AnswerReader(PLAN, ChatEndpoint())
     for parts in streams:
         assert said_by(reader, parts) == careful(parts)
+        joined = [b"".join(parts[:2]), *parts[2:-2], b"".join(parts[-2:])] if len(parts) > 4 else parts
+        assert said_by(reader, joined) == careful(joined)
 
 
 @settings(max_examples=300, deadline=None)
