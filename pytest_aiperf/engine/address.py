@@ -32,6 +32,11 @@ class Target:
     authority: str
     """Value of the Host header."""
 
+    @property
+    def origin(self) -> str:
+        """Without the path, whose query may hold what is not to be shown."""
+        return f"{self.scheme}://{self.authority}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:

@@ -1,7 +1,7 @@
 """PYTEST_DONT_REWRITE. One TCP connection: a non-blocking socket, and one exchange at a time on it.
 
-Bytes leave through `_transmit` and come in through `_receive`; what lies between those two and the rest is HTTP text,
-so a TLS layer on memory buffers fits in there and leaves the stamps the kernel's.
+Bytes leave through `_transmit` and come in through `_receive`; what lies between those two and the rest is HTTP text.
+TLS (`TlsConnection`) overrides these two, so that plain HTTP does not pay for it, not even with a test for each read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import socket
 from dataclasses import dataclass
 from time import time_ns
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from pytest_aiperf.engine.address import Address, new_socket, reason_of
 from pytest_aiperf.engine.kernel_stamps import ANCILLARY_BYTES, SO_TIMESTAMPNS, TIMESPEC
@@ -23,6 +23,11 @@ from pytest_aiperf.engine.transport import Exchange, Failure
 READ_BYTES: Final = 65536
 """What one read can bring."""
 _BILLION: Final = 1_000_000_000
+_TLS_RECORD: Final = (b"\x15\x03", b"\x16\x03")
+_NO_PORT: Final = (
+    " (no local port is free: each closed connection keeps one for about a minute; send fewer requests, or keep "
+    "connections open with --aiperf-connection-reuse-strategy=pooled)"
+)
 
 
 class Owner(Protocol):
@@ -51,6 +56,8 @@ class Means:
 class Connection:
     """From `connect` on it tells its owner what happens; after `close` it is silent."""
 
+    _mute: ClassVar[str] = " (servers that expect https hang up so, without a word)"
+
     __slots__ = (
         "_address",
         "_buffers",
@@ -64,11 +71,12 @@ class Connection:
         "_unsent",
         "_writing",
         "answers",
+        "begun_ns",
         "connecting",
         "exchange",
+        "heard_ns",
         "kernel_reads",
         "reader",
-        "reads",
         "user_reads",
     )
 
@@ -90,10 +98,12 @@ class Connection:
         self.exchange: Exchange | None = None
         """What is under way, or waits for the connection."""
         self.connecting = False
+        self.begun_ns = 0
+        """When connecting began: CLOCK_REALTIME ns."""
         self.answers = 0
         """Complete answers that came over it."""
-        self.reads = 0
-        """Reads that brought something of the answer that is under way."""
+        self.heard_ns = 0
+        """Stamp of the last read that brought something of the answer that is under way, 0 before the first."""
         self.kernel_reads = 0
         self.user_reads = 0
 
@@ -107,7 +117,6 @@ class Connection:
         """
         sock = new_socket(self._address)
         self._hold(sock)
-        self.connecting = True
         code = sock.connect_ex(self._address.sockaddr)
         if code in (0, errno.EINPROGRESS, errno.EINTR):
             self._loop.add_writer(self._fd, self._on_connected)
@@ -120,7 +129,14 @@ class Connection:
         self._hold(sock)
         self._ready()
 
+    @property
+    def awaited(self) -> str:
+        """What `connecting` waits for, as a timeout names it."""
+        return f"connection to {self._address}"
+
     def _hold(self, sock: socket.socket) -> None:
+        self.connecting = True
+        self.begun_ns = time_ns()
         self._sock = sock
         self._fd = sock.fileno()
         self._recvmsg_into = sock.recvmsg_into
@@ -141,11 +157,16 @@ class Connection:
         self._owner.connected(self)
 
     def _refused(self, code: int) -> None:
-        if self._sock is not None:
-            reason = reason_of(OSError(code, os.strerror(code)), 0.0)
-            self._owner.ended(
-                self, Failure("connect", f"cannot connect to {self._address}: {reason}"), time_ns()
-            )
+        if self._sock is None:
+            return
+        reason = reason_of(OSError(code, os.strerror(code)), 0.0)
+        if code == errno.EADDRNOTAVAIL:
+            reason += _NO_PORT
+        self.fail(Failure("connect", f"cannot connect to {self._address}: {reason}"))
+
+    def fail(self, failure: Failure) -> None:
+        """End what is under way with this failure, now."""
+        self._owner.ended(self, failure, time_ns())
 
     def close(self) -> None:
         """Close the socket; idempotent."""
@@ -163,13 +184,14 @@ class Connection:
     def start(self, exchange: Exchange) -> None:
         """Send this exchange's request; the connection must be idle."""
         self.exchange = exchange
-        self.reads = 0
+        self.heard_ns = 0
         self.reader.begin()
         exchange.t_sent = 0
         exchange.t0 = time_ns()
         self._transmit(exchange.request)
 
-    def _transmit(self, data: bytes | memoryview) -> None:
+    def _put(self, data: bytes | memoryview) -> None:
+        """Hand this to the socket, now and whenever it takes more."""
         try:
             sent = self._send(data)
         except (BlockingIOError, InterruptedError):
@@ -182,17 +204,20 @@ class Connection:
         if sent == len(data):
             self._unsent = None
             self._stop_writing()
-            assert self.exchange is not None
-            self.exchange.t_sent = time_ns()
+            exchange = self.exchange
+            if exchange is not None and not exchange.t_sent and not self.connecting:
+                exchange.t_sent = time_ns()
             return
         self._unsent = memoryview(data)[sent:]
         if not self._writing:
             self._loop.add_writer(self._fd, self._on_writable)
             self._writing = True
 
+    _transmit = _put
+
     def _on_writable(self) -> None:
         if self._unsent is not None:
-            self._transmit(self._unsent)
+            self._put(self._unsent)
 
     def _stop_writing(self) -> None:
         if self._writing:
@@ -222,13 +247,37 @@ class Connection:
         self._receive(self._buffers[0][:n], stamp)
 
     def _receive(self, data: memoryview, stamp: int) -> None:
-        if self.exchange is None:
+        exchange = self.exchange
+        if exchange is None:
             self._owner.lost_idle(self)  # it speaks without being asked: of no use any more
             return
-        self.reads += 1
+        self.heard_ns = stamp
+        if exchange.watch is not None:
+            self._receive_watched(exchange, data, stamp)
+            return
         failure = self.reader.feed(data, stamp)
-        if failure is not None or self.reader.complete:
+        if failure is not None:
+            self._owner.ended(self, self._explained(failure, data), stamp)
+        elif self.reader.complete:
+            self._owner.ended(self, None, stamp)
+
+    def _receive_watched(self, exchange: Exchange, data: memoryview, stamp: int) -> None:
+        reader = self.reader
+        before = len(reader.parts)
+        failure = reader.feed(data, stamp)
+        if len(reader.parts) > before and exchange.watch is not None:
+            exchange.status, exchange.headers, exchange.t_hdr = reader.status, reader.headers, reader.t_hdr
+            exchange.parts, exchange.stamps = reader.parts, reader.stamps
+            exchange.watch(exchange)
+        if self.exchange is not exchange:
+            return  # the watcher cancelled it
+        if failure is not None or reader.complete:
             self._owner.ended(self, failure, stamp)
+
+    def _explained(self, failure: Failure, data: memoryview) -> Failure:
+        if self.reader.t_hdr or bytes(data[:2]) not in _TLS_RECORD:
+            return failure
+        return Failure("protocol", f"{self._address} speaks TLS, not plain HTTP; give its https:// URL")
 
     def _hung_up(self, now: int, error: OSError | None) -> None:
         # A FIN and a RST bring no stamp; an answer that ends with the connection ends at `now`, read here.
@@ -244,14 +293,15 @@ class Connection:
         if error is not None and error.errno not in (errno.ECONNRESET, errno.EPIPE):
             how = f"was lost ({reason_of(error, 0.0)})"
         if not self.reader.t_hdr:
-            return Failure("reset", f"the server {how} before the head of its answer was complete")
+            guess = "" if self.heard_ns or self.answers else self._mute
+            return Failure("reset", f"the server {how} before the head of its answer was complete{guess}")
         kind = "reset" if error is not None else "truncated"
         return Failure(kind, f"the server {how} in the middle of its answer")
 
     @property
     def untouched(self) -> bool:
         """Not one byte of the answer has come."""
-        return self.reads == 0
+        return self.heard_ns == 0
 
     @property
     def reusable(self) -> bool:

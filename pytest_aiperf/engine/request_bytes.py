@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pytest_aiperf.common.errors import ConfigurationError
@@ -15,7 +15,9 @@ API_KEY_VARIABLE: Final = "AIPERF_API_KEY"
 REQUEST_ID_PREFIX: Final = "00000000-0000-4000-8000-"
 """A request's id is a UUID, because some servers refuse any other shape; its last group is the request's number."""
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_OURS: Final = frozenset({"content-length", "transfer-encoding", "host", "x-request-id", "accept-encoding"})
+_OURS: Final = frozenset(
+    {"accept-encoding", "connection", "content-length", "host", "transfer-encoding", "x-request-id"}
+)
 
 
 def api_key() -> str | None:
@@ -28,24 +30,46 @@ def request_number(request_id: str) -> int:
     return int(request_id.removeprefix(REQUEST_ID_PREFIX), 16)
 
 
+def new_numbers(plan: LoadPlan) -> Callable[[int], int] | None:
+    """Return what tells the number in the whole plan of the i-th request of this one: what its id and target go by.
+
+    None where the plan is the whole: there it is i.
+    """
+    if plan.numbers is None:
+        return None
+    numbers, rows, whole = plan.numbers.tolist(), len(plan.bodies), plan.whole or 0
+    return lambda index: numbers[index % rows] + index // rows * whole
+
+
+def new_turns(plan: LoadPlan) -> Callable[[int], int]:
+    """Return what tells to which of the plan's targets its i-th request goes: round robin in the whole plan."""
+    targets, number_of = len(plan.urls), new_numbers(plan)
+    if number_of is None:
+        return lambda index: index % targets
+    return lambda index: number_of(index) % targets
+
+
 class RequestBytes:
     """Head and body of every request of a plan, made when asked for: a plan of 200 000 is not held twice.
 
-    Making one costs under a microsecond; the slots ask for the next request while the last is under way.
+    Making one costs about a microsecond; the slots ask for the next request while the last is under way. Bodies are
+    used again from the start when there are more requests than bodies.
     """
 
     def __init__(self, plan: LoadPlan, targets: Sequence[Target]) -> None:
         self._bodies = plan.bodies
         self._heads = [_common_head(plan, target) for target in targets]
+        self._number_of = new_numbers(plan)
 
     def __len__(self) -> int:
         return len(self._bodies)
 
     def __getitem__(self, index: int) -> bytes:
-        body = self._bodies[index]
+        body = self._bodies[index % len(self._bodies)]
+        number = index if self._number_of is None else self._number_of(index)
         return b"%b%012x\r\ncontent-length: %d\r\n\r\n%b" % (
-            self._heads[index % len(self._heads)],
-            index,
+            self._heads[number % len(self._heads)],
+            number,
             len(body),
             body,
         )
@@ -57,6 +81,8 @@ def _common_head(plan: LoadPlan, target: Target) -> bytes:
         "accept": "text/event-stream" if plan.streaming else "application/json",
         "user-agent": "pytest-aiperf",
     }
+    if plan.connection_reuse == "never":
+        headers["connection"] = "close"
     key = api_key()
     if key is not None:
         headers["authorization"] = f"Bearer {key}"

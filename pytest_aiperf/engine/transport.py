@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pytest_aiperf.common.records import ABSENT
 
@@ -25,6 +25,7 @@ class Exchange:
 
     __slots__ = (
         "cancelled",
+        "carrier",
         "connecting_ns",
         "conversation",
         "failure",
@@ -60,6 +61,8 @@ class Exchange:
         self.stamps: list[int] = []
         self.failure: Failure | None = None
         self.cancelled = False
+        self.carrier: Any = None
+        """The transport's own: what it has the exchange under way on, so that `cancel` need not search."""
         self.connecting_ns = 0
         """What connecting took for this exchange alone, TLS handshake included; 0 where a connection was open."""
         self.conversation = ABSENT

@@ -8,42 +8,58 @@ for themselves and lose the stamp; so the loop only tells that there is somethin
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
-from time import time_ns
+from functools import partial
+from typing import TYPE_CHECKING
 
 from pytest_aiperf.common.errors import EndpointError
-from pytest_aiperf.engine.address import Target, first_to_accept, reason_of, resolve
+from pytest_aiperf.engine.address import Address, Target, first_to_accept, resolve
 from pytest_aiperf.engine.connection import READ_BYTES, Connection, Means
 from pytest_aiperf.engine.deadlines import Deadlines
 from pytest_aiperf.engine.kernel_stamps import keep_stamping_on
 from pytest_aiperf.engine.plan import LoadPlan
-from pytest_aiperf.engine.readiness import new_readiness
-from pytest_aiperf.engine.response_reader import ResponseReader
+from pytest_aiperf.engine.pool import NewConnection, Pool
+from pytest_aiperf.engine.readiness import Readiness, new_readiness
+from pytest_aiperf.engine.request_bytes import new_turns
+from pytest_aiperf.engine.reuse import new_shelf
 from pytest_aiperf.engine.transport import Exchange, Failure
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 class WireTransport:
-    """A keep-alive pool, last in first out, so that a slot gets its own connection back."""
+    """A pool of connections for each target."""
 
     name = "wire"
 
     def __init__(self, plan: LoadPlan, targets: Sequence[Target]) -> None:
+        """Raises ConfigurationError for certificate files that cannot be used."""
         self._plan = plan
-        self._target = targets[0]
-        self._idle: list[Connection] = []
-        self._all: set[Connection] = set()
-        self._kernel_reads = 0
-        self._user_reads = 0
-        self._lost = 0
+        self._targets = targets
+        self._turn_of = new_turns(plan)
+        self._connections: set[Connection] = set()
+        self._pools: list[Pool] = []
+        self._only: Pool | None = None
         self._deadlines: Deadlines | None = None
-        self._means: Means | None = None
-        self.reopened = 0
+        self._readiness: Readiness | None = None
+        self._context: SSLContext | None = None
+        if any(target.scheme == "https" for target in targets):
+            from pytest_aiperf.engine.tls import new_context
+
+            self._context = new_context(plan)
         self.proxy: str | None = None
 
     @property
+    def reopened(self) -> int:
+        return sum(pool.reopened for pool in self._pools)
+
+    @property
     def timestamps(self) -> str:
-        kernel = self._kernel_reads + sum(c.kernel_reads for c in self._all)
-        user = self._user_reads + sum(c.user_reads for c in self._all)
+        everybody: list[Pool | Connection] = [*self._pools, *self._connections]
+        kernel = sum(one.kernel_reads for one in everybody)
+        user = sum(one.user_reads for one in everybody)
         if kernel and user:
             return "mixed"
         return "kernel" if kernel else "user"
@@ -51,137 +67,99 @@ class WireTransport:
     # Opening and closing.
 
     async def open(self, connections: int, on_end: Callable[[Exchange], None]) -> None:
-        if self._target.scheme == "https":
-            raise EndpointError("https endpoints cannot be measured yet; give the server's http:// address")
+        """Open the connections ahead: for each target as many as of the first so many requests go to it."""
         keep_stamping_on()
-        self._loop = asyncio.get_running_loop()
         self._on_end = on_end
-        timeout_s = self._plan.connect_timeout_s
-        address, first = await first_to_accept(await resolve(self._target, timeout_s), timeout_s)
-        self._means = Means(
-            loop=self._loop,
-            readiness=new_readiness(self._loop),
-            address=address,
-            buffer=memoryview(bytearray(READ_BYTES)),
+        self._readiness = new_readiness(asyncio.get_running_loop())
+        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._deadlines = Deadlines(self._plan, lambda: self._connections, Connection.fail)
+        shares = Counter(map(self._turn_of, range(connections)))
+        opened = await asyncio.gather(
+            *(self._open_pool(target, shares[turn]) for turn, target in enumerate(self._targets)),
+            return_exceptions=True,
         )
-        self._deadlines = Deadlines(self._plan, lambda: self._all, self._overdue)
-        self._opening = connections
-        self._opened: asyncio.Future[None] = self._loop.create_future()
-        self._new_connection(None).adopt(first)
-        for _ in range(connections - 1):
-            self._connect(None)
-        async with asyncio.timeout(2 * timeout_s + 1):
-            await self._opened
+        failed = {}
+        for target, pool in zip(self._targets, opened, strict=True):
+            if isinstance(pool, Pool):
+                self._pools.append(pool)
+            elif isinstance(pool, EndpointError):
+                failed[target.origin] = pool
+            else:
+                raise pool
+        if failed:
+            raise _unreachable(failed, len(self._targets))
+        self._only = self._pools[0] if len(self._pools) == 1 else None
 
-    def _settled(self) -> None:
-        """One of the connections that are opened ahead is there, or will not be: then its slot tries again."""
-        self._opening -= 1
-        if not self._opening:
-            self._opened.set_result(None)
+    async def _open_pool(self, target: Target, connections: int) -> Pool:
+        timeout_s = self._plan.connect_timeout_s
+        address, sock = await first_to_accept(await resolve(target, timeout_s), timeout_s)
+        pool = self._new_pool(target, self._way_to(target, address))
+        await pool.open(lambda connection: connection.adopt(sock), connections)
+        return pool
+
+    def _new_pool(self, target: Target, way: NewConnection) -> Pool:
+        reuse = self._plan.connection_reuse
+        on_end = self._end_of_turn if reuse == "sticky" else self._on_end
+        return Pool(self._plan, target, new_shelf(reuse), self._connections, on_end, way)
+
+    def _way_to(self, target: Target, address: Address) -> NewConnection:
+        assert self._readiness is not None
+        loop, readiness, buffer = asyncio.get_running_loop(), self._readiness, self._buffer
+        if self._context is None or target.scheme != "https":
+            return partial(Connection, Means(loop=loop, readiness=readiness, address=address, buffer=buffer))
+        from pytest_aiperf.engine.tls_connection import PLAIN_BYTES, TlsConnection, TlsMeans
+
+        return partial(
+            TlsConnection,
+            TlsMeans(
+                loop=loop,
+                readiness=readiness,
+                address=address,
+                buffer=buffer,
+                context=self._context,
+                host=target.host,
+                origin=target.origin,
+                plain=memoryview(bytearray(PLAIN_BYTES)),
+            ),
+        )
 
     def close(self) -> None:
         if self._deadlines is not None:
             self._deadlines.stop()
-        for connection in self._all:
+        for connection in self._connections:
             connection.close()
-        if self._means is not None:
-            self._means.readiness.close()
-
-    def cancel(self, exchange: Exchange) -> None:
-        for connection in self._all:
-            if connection.exchange is exchange:
-                self._cancel(connection, "cancelled, as the plan has it")
-                return
-
-    def cancel_all(self) -> None:
-        for connection in list(self._all):
-            if connection.exchange is not None:
-                self._cancel(connection, "cancelled: the run was cut short")
-
-    def _cancel(self, connection: Connection, why: str) -> None:
-        assert connection.exchange is not None
-        connection.exchange.cancelled = True
-        self.ended(connection, Failure("cancelled", why), time_ns())
+        if self._readiness is not None:
+            self._readiness.close()
 
     # Sending.
 
     def send(self, exchange: Exchange) -> None:
-        if self._idle:
-            self._idle.pop().start(exchange)
-            return
-        if self._lost:
-            self._lost -= 1
-            self.reopened += 1
-        self._connect(exchange)
+        pool = self._only or self._pools[self._turn_of(exchange.index)]
+        pool.send(exchange)
 
-    def _connect(self, exchange: Exchange | None) -> None:
-        connection = self._new_connection(exchange)
-        try:
-            connection.connect()
-        except OSError as error:  # out of descriptors, mostly
-            reason = f"{reason_of(error, 0.0)} with {len(self._all)} open; raise the limit (ulimit -n)"
-            failure = Failure("connect", f"cannot open a socket: {reason}")
-            self._loop.call_soon(self.ended, connection, failure, time_ns())
+    def cancel(self, exchange: Exchange) -> None:
+        if exchange.carrier is not None:
+            self._cancel(exchange, "cancelled, as the plan has it")
 
-    def _new_connection(self, exchange: Exchange | None) -> Connection:
-        plan, means = self._plan, self._means
-        assert means is not None
-        reader = ResponseReader(
-            head_limit_bytes=plan.head_limit_bytes, body_limit_bytes=plan.body_limit_bytes
-        )
-        connection = Connection(means, reader, self)
-        connection.exchange = exchange
-        if exchange is not None:
-            exchange.t0 = time_ns()  # stands if no connection comes about
-        self._all.add(connection)
-        return connection
+    def cancel_all(self) -> None:
+        for connection in list(self._connections):
+            if connection.exchange is not None:
+                self._cancel(connection.exchange, "cancelled: the run was cut short")
 
-    # What connections and deadlines report.
+    def _cancel(self, exchange: Exchange, why: str) -> None:
+        exchange.cancelled = True
+        exchange.carrier.fail(Failure("cancelled", why))
 
-    def connected(self, connection: Connection) -> None:
-        if connection.exchange is not None:
-            connection.start(connection.exchange)
-        else:
-            self._idle.append(connection)
-            self._settled()
-
-    def ended(self, connection: Connection, failure: Failure | None, t_end: int) -> None:
-        exchange = connection.exchange
-        if exchange is None:
-            self._discard(connection)
-            self._settled()
-            return
-        if failure is not None and failure.type == "reset" and connection.untouched and connection.answers:
-            # It had closed between two requests, which HTTP allows at any time: not a word of an answer came, so
-            # the request goes out once more, on a new connection, and is measured from there.
-            self._discard(connection)
-            exchange.t_sent = 0
-            self.reopened += 1
-            self._connect(exchange)
-            return
-        connection.reader.hand_over(exchange)
-        exchange.failure = failure
-        exchange.t_end = t_end
-        if failure is None and connection.reusable:
-            connection.exchange = None
-            connection.answers += 1
-            self._idle.append(connection)
-        else:
-            self._discard(connection)
+    def _end_of_turn(self, exchange: Exchange) -> None:
+        """One connection per conversation and target: with several targets the last turn ends all of them."""
+        if exchange.last_of_conversation:
+            for pool in self._pools:
+                pool.end_conversation(exchange.conversation)
         self._on_end(exchange)
 
-    def lost_idle(self, connection: Connection) -> None:
-        self._idle.remove(connection)
-        self._discard(connection)
-        self._lost += 1
 
-    def _overdue(self, connection: Connection, failure: Failure) -> None:
-        self.ended(connection, failure, time_ns())
-
-    def _discard(self, connection: Connection) -> None:
-        if connection not in self._all:
-            return
-        self._all.discard(connection)
-        self._kernel_reads += connection.kernel_reads
-        self._user_reads += connection.user_reads
-        connection.close()
+def _unreachable(failed: dict[str, EndpointError], targets: int) -> EndpointError:
+    if targets == 1:
+        return next(iter(failed.values()))
+    reasons = "; ".join(f"{origin}: {error}" for origin, error in failed.items())
+    return EndpointError(f"{len(failed)} of the {targets} endpoints cannot be used. {reasons}")

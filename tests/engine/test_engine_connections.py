@@ -187,11 +187,6 @@ def test_an_endpoint_that_refuses_at_every_address_has_them_all_named(unused_por
         asyncio.run(first_to_accept(dead, timeout_s=5))
 
 
-def test_https_is_refused_with_a_clear_message(load):
-    with pytest.raises(EndpointError, match="https"):
-        load("https://127.0.0.1:1/v1/chat/completions")
-
-
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x/", "http://", "http://h:99999/", "http://h/a b"])
 def test_a_url_that_cannot_be_used_is_a_configuration_error(load, url):
     with pytest.raises(ConfigurationError):
