@@ -138,8 +138,8 @@ class Recorder:
         for name in _STAMPS:
             columns[name] = np.where(table[name] == 0, ABSENT, table[name] - facts.start_ns)
         # On loopback an answer can overtake the return of the call that sent its request.
-        answered = (columns["t_sent"] != ABSENT) & (columns["t_hdr"] != ABSENT)
-        columns["t_sent"][answered] = np.minimum(columns["t_sent"], columns["t_hdr"])[answered]
+        heard = np.where(columns["t_hdr"] != ABSENT, columns["t_hdr"], columns["t_end"])
+        np.minimum(columns["t_sent"], heard, out=columns["t_sent"])
         content_ns = self._contents_in(order, counts)
         content_ns -= facts.start_ns
         groups = tuple(replace(group, count=n) for group, n in zip(self._groups, self._counts, strict=True))

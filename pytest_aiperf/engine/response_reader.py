@@ -29,6 +29,8 @@ class ResponseReader:
         "_body_limit",
         "_head_bytes",
         "_head_limit",
+        "_look_at",
+        "_message_limit",
         "_parser",
         "_received",
         "_stamp",
@@ -43,9 +45,13 @@ class ResponseReader:
         "t_hdr",
     )
 
-    def __init__(self, *, head_limit_bytes: int, body_limit_bytes: int) -> None:
+    def __init__(
+        self, *, head_limit_bytes: int, body_limit_bytes: int, message_limit_bytes: int | None = None
+    ) -> None:
+        """A message limit is that of the lines of an event stream; None where the answer is not one."""
         self._head_limit = head_limit_bytes
         self._body_limit = body_limit_bytes
+        self._message_limit = body_limit_bytes if message_limit_bytes is None else message_limit_bytes
         self.parts: list[bytes] = []
         self.on_body = self.parts.append
         self._parser = httptools.HttpResponseParser(self)
@@ -56,6 +62,7 @@ class ResponseReader:
         self._stamp = 0
         self._head_bytes = 0
         self._received = 0
+        self._look_at = min(self._message_limit, self._body_limit)
         self.complete = False
         self.surplus = False
         """The server sent more than its answer: the connection cannot be used again."""
@@ -92,8 +99,25 @@ class ResponseReader:
             self._head_bytes += len(data)
             if self._head_bytes > self._head_limit:
                 return Failure("limit", f"the head of the answer is longer than {self._head_limit} bytes")
-        elif self._received > self._body_limit and sum(map(len, self.parts)) > self._body_limit:
+        elif self._received > self._look_at:
+            return self._too_long()
+        return None
+
+    def _too_long(self) -> Failure | None:
+        """Look at the lengths of the body and of its last line, and say when to look again: not at every read."""
+        body = sum(map(len, self.parts))
+        if body > self._body_limit:
             return Failure("limit", f"the body of the answer is longer than {self._body_limit} bytes")
+        line = 0
+        for part in reversed(self.parts):
+            end = max(part.rfind(b"\n"), part.rfind(b"\r")) + 1
+            line += len(part) - end
+            if end or line > self._message_limit:
+                break
+        if line > self._message_limit:
+            return Failure("limit", f"a message of the stream is longer than {self._message_limit} bytes")
+        # Neither can be too long before this much more has come, framing counted in.
+        self._look_at = self._received + min(self._message_limit - line, self._body_limit - body)
         return None
 
     def end_of_stream(self) -> bool:

@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
+import codecs
+
 import pytest
-from hypothesis import given
+from fuzz_sse import fuzz
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_aiperf.engine.sse import Messages, read_by_line, read_messages
 
 
-def reference(body: bytes) -> tuple[list[bytes], list[int]]:
-    """The standard's algorithm, byte by byte: messages, and after how many bytes each was complete."""
-    body_at = 3 if body.startswith(b"\xef\xbb\xbf") else 0
-    messages, complete_at, data, line, after_cr = [], [], None, b"", False
-    for at, byte in enumerate(body[body_at:], body_at + 1):
-        c = bytes([byte])
-        if c == b"\n" and after_cr:
-            after_cr = False
-            continue
-        after_cr = c == b"\r"
-        if c not in b"\r\n":
-            line += c
-            continue
-        if not line:
-            if data is not None:
-                messages.append(data)
-                complete_at.append(at)
-            data = None
-        elif not line.startswith(b":"):
-            name, _, value = line.partition(b":")
-            if name == b"data":
-                value = value.removeprefix(b" ")
-                data = value if data is None else data + b"\n" + value
-        line = b""
-    return messages, complete_at
+def reference(parts: list[bytes]) -> tuple[list[str], list[int]]:
+    """The standard's algorithm (HTML, 9.2.5 and 9.2.6), character by character, on decoded text as it comes in.
+
+    Returns the data of each event that is dispatched, and the piece with which it was.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    dispatched: list[str] = []
+    with_part: list[int] = []
+    data_buffer, line = "", ""
+    first = True
+    after_cr = False
+
+    def process(line: str, part: int) -> None:
+        nonlocal data_buffer
+        if line == "":
+            if data_buffer != "":
+                dispatched.append(data_buffer.removesuffix("\n"))
+                with_part.append(part)
+            data_buffer = ""
+            return
+        if line.startswith(":"):
+            return
+        if ":" in line:
+            field, value = line.split(":", 1)
+            value = value.removeprefix(" ")
+        else:
+            field, value = line, ""
+        if field == "data":
+            data_buffer += value + "\n"
+
+    for number, part in enumerate(parts):
+        for character in decoder.decode(part):
+            if first and character == "\ufeff":
+                first = False
+                continue
+            first = False
+            if character == "\n" and after_cr:
+                after_cr = False
+            elif character in "\r\n":
+                after_cr = character == "\r"
+                process(line, number)
+                line = ""
+            else:
+                after_cr = False
+                line += character
+    return dispatched, with_part  # what no blank line closed is discarded
 
 
 def split_at(body: bytes, cuts: list[int]) -> list[bytes]:
@@ -45,24 +69,35 @@ def split_at(body: bytes, cuts: list[int]) -> list[bytes]:
 line_ends = st.sampled_from([b"\n", b"\r", b"\r\n"])
 words = st.sampled_from(
     [
+        b"",
         b"data",
         b"data:",
         b"data: ",
         b"data:  ",
+        b"data : ",
+        b"Data: ",
         b":",
         b" ",
         b"event: x",
         b"id",
+        b"id: \x00",
+        b"retry: 10",
         b"x",
         b'{"a":1}',
         b"[DONE]",
-        b"",
+        b"\x00",
+        b"\xff",
+        b"\xc3",
+        b"\xa9",
+        "é€\U0001f600".encode(),
+        b"\xf0\x9f",
+        b"\xef\xbb\xbf",
     ]
 )
-lines = st.builds(lambda ws, end: b"".join(ws) + end, st.lists(words, max_size=3), line_ends)
+lines = st.builds(lambda ws, end: b"".join(ws) + end, st.lists(words, max_size=4), line_ends)
 wild = st.builds(
     lambda bom, ls, rest: bom + b"".join(ls) + rest,
-    st.sampled_from([b"", b"\xef\xbb\xbf"]),
+    st.sampled_from([b"", b"\xef\xbb\xbf", b"\xef\xbb", b"\xef\xbb\xbf\xef\xbb\xbf"]),
     st.lists(lines, max_size=20),
     words,
 )
@@ -80,13 +115,23 @@ cuts = st.lists(st.integers(0, 500), max_size=12)
 
 
 @given(bodies, cuts)
+@example(b"", [])
+@example(b"\xef\xbb\xbfdata: a\n\n", [1, 2])
+@example(b"data: a\r\n\r\ndata: b\r\n\r\n", [9, 10, 11])
+@example(b"data: a\n\ndata: b", [])
+@example(b"data\n\ndata\ndata\n\ndata:", [])
 def test_any_split_gives_the_messages_of_the_standard_with_the_piece_that_completed_each(body, cuts):
     parts = split_at(body, cuts)
-    messages, complete_at = reference(body)
     read = read_messages(parts)
-    assert read.data == messages
-    ends = [sum(map(len, parts[: i + 1])) for i in range(len(parts))]
-    assert list(read.part) == [next(i for i, end in enumerate(ends) if end >= at) for at in complete_at]
+    assert ([data.decode("utf-8", "replace") for data in read.data], list(read.part)) == reference(parts)
+
+
+@given(bodies)
+def test_a_stream_that_comes_byte_by_byte_gives_the_same_messages(body):
+    parts = [body[i : i + 1] for i in range(len(body))]
+    read = read_messages(parts)
+    assert read.data == read_messages([body]).data
+    assert [data.decode("utf-8", "replace") for data in read.data] == reference([body])[0]
 
 
 @given(bodies, cuts)
@@ -137,3 +182,7 @@ def test_several_data_lines_are_joined():
 
 def test_an_empty_body_has_no_messages():
     assert read_messages([]) == Messages([], [], None)
+
+
+def test_no_mutation_of_a_stream_makes_the_reader_or_the_answers_raise():
+    assert fuzz(seconds=2.0, seed=42) > 200
