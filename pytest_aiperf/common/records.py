@@ -55,7 +55,7 @@ class RunFacts:
     end_ns: int
     """Offset at which the last request had ended."""
     drain_ns: int
-    """Offset of the first moment at which an idle slot could not be refilled (closed loop)."""
+    """Offset of the first moment at which an idle slot could not be refilled; open loop: at which all was sent."""
     clock_shift_ns: int
     """How far CLOCK_REALTIME moved against CLOCK_MONOTONIC during the run."""
     cpu_share: float
@@ -87,7 +87,7 @@ class RunFacts:
     """Why the run ended before its plan did, or None."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RecordBatch:
     """All requests of one run. Shapes: ``(n,)`` unless stated; ``m`` is the number of content messages."""
 
@@ -133,6 +133,10 @@ class RecordBatch:
 
     def __len__(self) -> int:
         return len(self.t0)
+
+    def __repr__(self) -> str:
+        """Return a short text: asyncio forms one of a task's result at the end of every run."""
+        return f"RecordBatch({len(self)} requests)"
 
     def content_count(self) -> Int64:
         """``(n,)``: content messages of each request."""

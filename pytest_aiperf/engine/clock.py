@@ -6,6 +6,14 @@ Its offset to CLOCK_MONOTONIC tells afterwards whether somebody stepped it while
 from __future__ import annotations
 
 import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What time it is; `time.time_ns`, except in tests."""
+
+    def __call__(self) -> int:
+        """Return CLOCK_REALTIME in ns."""
 
 
 def realtime_offset_ns() -> int:

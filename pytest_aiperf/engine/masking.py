@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from pytest_aiperf.common.header_values import secret_values
+
 SECRET_MARK: Final = "***"
 MESSAGE_LIMIT: Final = 4096
-_SECRET_HEADER: Final = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 _CREDENTIALS: Final = re.compile(
     r"""(?ix) \b (?<! : \s ) (bearer|basic) \s+ [A-Za-z0-9._~+/=-]{4,}
       | \b (authorization | x-api-key | api[_-]?key) (["']? \s* [:=] \s* ["']?)
@@ -30,16 +31,19 @@ class Masking:
     """Knows this run's secrets."""
 
     def __init__(self, *, api_key: str | None, headers: Mapping[str, str]) -> None:
-        values = [value for name, value in headers.items() if _SECRET_HEADER.search(name)]
-        self._secrets = sorted(_parts(values + ([api_key] if api_key else [])), key=len, reverse=True)
+        values = [*secret_values(headers), *([api_key] if api_key else [])]
+        self._secrets = sorted(_parts(values), key=len, reverse=True)
 
     def shown(self, text: str) -> str:
         """Return a text without secrets and without ids, at most 4 096 characters long."""
         text = text[: 4 * MESSAGE_LIMIT]  # a secret that this cuts in two is cut off below
+        return _IDS.sub("<id>", self.without_secrets(text))[:MESSAGE_LIMIT]
+
+    def without_secrets(self, text: str) -> str:
+        """Return the whole text, secrets masked."""
         for secret in self._secrets:
             text = text.replace(secret, SECRET_MARK)
-        text = _CREDENTIALS.sub(_without_credentials, text)
-        return _IDS.sub("<id>", text)[:MESSAGE_LIMIT]
+        return _CREDENTIALS.sub(_without_credentials, text)
 
     def same_as(self, shown: str) -> str:
         """Return what two texts have in common that differ in numbers only."""

@@ -81,7 +81,11 @@ class LoadPlan:
     after_offsets: Int64 | None = None
     """``(n + 1,)``: request i follows the requests ``after[after_offsets[i]:after_offsets[i + 1]]``."""
     after: Int32 | None = None
-    """Indices into the plan, each smaller than that of the request that follows."""
+    """Indices into the plan, each smaller than that of the request that follows.
+
+    A follower is sent only if all of them ended well. Otherwise its row is an error of the class ``skipped``, or a
+    cancelled request after a cancelled one; and so are those of its own followers.
+    """
     delay_ns: Int64 | None = None
     """``(n,)``: pause between the end of the last one that a request follows and the request."""
     cancel_after_ns: Int64 | None = None
@@ -102,6 +106,8 @@ class LoadPlan:
 
     numbers: Int32 | None = None
     """``(n,)``: the number of each request in the whole plan, where this is a part of one."""
+    whole: int | None = None
+    """Bodies of the whole plan, where this is a part: its request n + i has the number ``numbers[i] + whole`` there."""
     start_at_ns: int | None = None
     """CLOCK_REALTIME ns at which the run starts, for all processes alike; None: when connections are open."""
 
@@ -149,8 +155,43 @@ class LoadPlan:
                 and len(column) != len(self.bodies)
             ):
                 raise ConfigurationError(f"{name} has {len(column)} entries for {len(self.bodies)} requests")
-        if self.due_ns is not None and (np.diff(self.due_ns) < 0).any():
+        if not self.grace_period_s >= 0:
+            raise ConfigurationError(f"grace_period_s must not be negative, got {self.grace_period_s}")
+        if not self.concurrency_ramp_s >= 0:
+            raise ConfigurationError(
+                f"concurrency_ramp_s must not be negative, got {self.concurrency_ramp_s}"
+            )
+        self._check_due()
+        self._check_after()
+
+    def _check_due(self) -> None:
+        if self.due_ns is None:
+            return
+        if (np.diff(self.due_ns) < 0).any() or self.due_ns[0] < 0:
             raise ConfigurationError("due_ns must not fall: requests are sent in their order")
+        if self.count is not None and self.count > len(self.bodies):
+            raise ConfigurationError(
+                f"{self.count} requests are wanted and {len(self.bodies)} have due times: give one for each"
+            )
+
+    def _check_after(self) -> None:
+        if self.after is None and self.after_offsets is None:
+            return
+        if self.after is None or self.after_offsets is None:
+            raise ConfigurationError("after and after_offsets belong together: give both")
+        counts = np.diff(self.after_offsets)
+        if (
+            len(counts) != len(self.bodies)
+            or (counts < 0).any()
+            or (self.after_offsets[0], self.after_offsets[-1]) != (0, len(self.after))
+        ):
+            raise ConfigurationError(
+                f"after_offsets does not deal the {len(self.after)} entries of after to {len(self.bodies)} requests"
+            )
+        if ((self.after < 0) | (self.after >= np.repeat(np.arange(len(counts)), counts))).any():
+            raise ConfigurationError(
+                "after must name earlier requests: a request follows only what comes before it"
+            )
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -158,11 +199,24 @@ class LoadPlan:
         return (self.url, *self.further_urls)
 
     @property
-    def planned(self) -> int | None:
-        """How many requests the run has; None where its duration decides."""
+    def requests(self) -> int | None:
+        """How many requests there are to send; None: the bodies are used again until the duration is over."""
         if self.count is not None:
             return self.count
         return None if self.duration_s is not None and self.due_ns is None else len(self.bodies)
+
+    @property
+    def planned(self) -> int | None:
+        """How many requests the run should send; None where its duration decides.
+
+        With due times those that are due within the duration; where delays make them later nobody knows how many.
+        """
+        if self.due_ns is None or self.duration_s is None:
+            return self.requests
+        if self.delay_ns is not None and self.delay_ns.any():
+            return None
+        due = int(np.searchsorted(self.due_ns, round(self.duration_s * 1e9), side="right"))
+        return due if self.requests is None else min(due, self.requests)
 
     def to_buffers(self) -> tuple[dict[str, Any], list[bytes]]:
         """Return a JSON-ready header and the bodies and columns as buffers."""

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, Final
 
-from pytest_aiperf.common.records import RecordBatch, RunFacts
+from pytest_aiperf.common.errors import ConfigurationError
+from pytest_aiperf.common.header_values import header_values
+from pytest_aiperf.common.records import Outcome, RecordBatch, RunFacts
 from pytest_aiperf.engine.address import parse_target
+from pytest_aiperf.engine.alarm import new_alarm
 from pytest_aiperf.engine.answer import AnswerReader
 from pytest_aiperf.engine.clock import realtime_offset_ns
+from pytest_aiperf.engine.dealing import in_whole_plan
 from pytest_aiperf.engine.loop import LagSampler, collector_at_rest, errors_caught
 from pytest_aiperf.engine.masking import Masking
+from pytest_aiperf.engine.pacers import Pacer, connections_of, new_pacer
 from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.engine.recorder import Recorder
 from pytest_aiperf.engine.request_bytes import RequestBytes, api_key
-from pytest_aiperf.engine.slots import Slots
 from pytest_aiperf.engine.transport import Exchange, Transport
 from pytest_aiperf.engine.transports import new_transport
 from pytest_aiperf.plugin.plugins import get_class
@@ -33,7 +38,8 @@ _CUT_GRACE_S: Final = 5.0
 class Progress:
     """How far a run has come."""
 
-    planned: int
+    planned: int | None
+    """Requests in all; None where the duration decides."""
     sent: int
     ended: int
     failed: int
@@ -46,13 +52,18 @@ async def run_load(
     *,
     on_progress: Callable[[Progress], None] | None = None,
     abort: asyncio.Event | None = None,
+    opened: Callable[[], Coroutine[Any, Any, int]] | None = None,
 ) -> RecordBatch:
-    """Send every request of the plan once, in order, at its concurrency, and return one row for each that was sent.
+    """Send the requests of the plan when it wants them sent, and return one row for each.
+
+    A request that is not sent, because one that it follows did not end well, has its row too. Rows of a part of a plan
+    have the numbers of the whole.
 
     Args:
         plan: what to send, and where.
         on_progress: called four times a second while the load runs, and at its end.
         abort: when set, the run is cut short: what is in flight is recorded as cancelled, the rest is not sent.
+        opened: called once the connections are open; returns the plan's `start_at_ns`, which is not known before.
 
     Raises:
         ConfigurationError: the URL, a header or the plan itself cannot be used.
@@ -60,23 +71,29 @@ async def run_load(
     """
     targets = [parse_target(url) for url in plan.urls]
     endpoint = get_class("endpoint", plan.endpoint_type)()
-    requests = RequestBytes(plan, targets)
     recorder = Recorder(Masking(api_key=api_key(), headers=plan.headers))
+    plan = replace(plan, headers=header_values(plan.headers))
+    requests = RequestBytes(plan, targets)
     answers = AnswerReader(plan, endpoint)
 
-    def record(exchange: Exchange) -> None:
-        recorder.add(exchange, answers.read(exchange))
+    def record(exchange: Exchange) -> Outcome:
+        answer = answers.read(exchange)
+        recorder.add(exchange, answer)
+        return answer.outcome
 
     transport = new_transport(plan, targets)
-    slots = Slots(asyncio.get_running_loop(), requests, transport, record)
+    pacer = new_pacer(plan, requests=requests, transport=transport, record=record, endpoint=endpoint)
     aborted = asyncio.ensure_future(abort.wait()) if abort is not None else None
     try:
-        run = _Run(plan, transport, slots, recorder, on_progress, aborted)
-        return await run.measure() if await run.open() else run.nothing()
+        run = _Run(plan, transport, pacer, recorder, on_progress, aborted)
+        ready = await run.open() and (opened is None or await run.agree(opened)) and await run.reach_start()
+        batch = await run.measure() if ready else run.nothing()
     finally:
         if aborted is not None:
             aborted.cancel()
+        pacer.close()
         transport.close()
+    return replace(batch, request_index=in_whole_plan(plan, batch.request_index))
 
 
 class _Run:
@@ -86,14 +103,14 @@ class _Run:
         self,
         plan: LoadPlan,
         transport: Transport,
-        slots: Slots,
+        pacer: Pacer,
         recorder: Recorder,
         on_progress: Callable[[Progress], None] | None,
         aborted: asyncio.Future[Any] | None,
     ) -> None:
         self._plan = plan
         self._transport = transport
-        self._slots = slots
+        self._pacer = pacer
         self._recorder = recorder
         self._on_progress = on_progress
         self._aborted = aborted
@@ -101,8 +118,8 @@ class _Run:
 
     async def open(self) -> bool:
         """Open the connections; returns False if the run was aborted meanwhile."""
-        connections = min(self._plan.concurrency or 1, len(self._plan.bodies))
-        opening = asyncio.ensure_future(self._transport.open(connections, self._slots.ended))
+        connections = connections_of(self._plan)
+        opening = asyncio.ensure_future(self._transport.open(connections, self._pacer.ended))
         try:
             # Bounded by the transport's own deadlines.
             await asyncio.wait(self._or_aborted(opening), return_when=asyncio.FIRST_COMPLETED)
@@ -113,6 +130,46 @@ class _Run:
         finally:
             opening.cancel()
 
+    async def agree(self, opened: Callable[[], Coroutine[Any, Any, int]]) -> bool:
+        """Learn the moment at which all load processes start; returns False if the run was aborted meanwhile."""
+        moment = asyncio.ensure_future(opened())
+        try:
+            await asyncio.wait(self._or_aborted(moment), return_when=asyncio.FIRST_COMPLETED)
+            if not moment.done():
+                return False
+            self._plan = replace(self._plan, start_at_ns=moment.result())
+            return True
+        finally:
+            moment.cancel()
+
+    async def reach_start(self) -> bool:
+        """Wait for the plan's moment, if it has one; returns False if the run was aborted meanwhile.
+
+        Raises:
+            ConfigurationError: that moment is farther away than the run may last.
+        """
+        at_ns = self._plan.start_at_ns
+        if at_ns is None:
+            return True
+        ahead_s = (at_ns - time.time_ns()) / 1e9
+        if ahead_s > self._plan.max_duration_s:
+            raise ConfigurationError(
+                f"the start lies {ahead_s:.0f} s ahead, and the run may last {self._plan.max_duration_s:g} s"
+            )
+        loop = asyncio.get_running_loop()
+        reached: asyncio.Future[None] = loop.create_future()
+        alarm = new_alarm(loop, lambda: None if reached.done() else reached.set_result(None))
+        try:
+            alarm.set(at_ns)
+            await asyncio.wait(
+                self._or_aborted(reached),
+                timeout=max(ahead_s, 0.0) + 1.0,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            alarm.close()
+        return self._aborted is None or not self._aborted.done()
+
     def nothing(self) -> RecordBatch:
         """Return the records of a run that was aborted before its first request."""
         return self._finish(
@@ -122,13 +179,14 @@ class _Run:
     async def measure(self) -> RecordBatch:
         """Send, wait, and return the records."""
         loop = asyncio.get_running_loop()
-        with errors_caught(loop, self._slots.done), collector_at_rest():
+        with errors_caught(loop, self._pacer.done), collector_at_rest():
             lag = LagSampler(loop)
             offset_ns = realtime_offset_ns()
             begun_cpu_s = time.process_time()
             self._begun_s = time.monotonic()
-            start_ns = time.time_ns()
-            self._slots.start(self._plan.concurrency or 1, start_ns)
+            now_ns = time.time_ns()
+            start_ns = now_ns if self._plan.start_at_ns is None else self._plan.start_at_ns
+            self._pacer.start(start_ns)
             try:
                 cut_short = await self._until_done()
             finally:
@@ -137,14 +195,26 @@ class _Run:
             shift_ns = realtime_offset_ns() - offset_ns
         self._report()
         return self._finish(
-            start_ns, cut_short=cut_short, shift_ns=shift_ns, lag_ns=lag_ns, cpu_share=cpu_share
+            start_ns,
+            cut_short=cut_short,
+            shift_ns=shift_ns,
+            lag_ns=lag_ns,
+            cpu_share=cpu_share,
+            late_ns=max(now_ns - start_ns, 0),
         )
 
     def _finish(
-        self, start_ns: int, *, cut_short: str | None, shift_ns: int, lag_ns: int, cpu_share: float
+        self,
+        start_ns: int,
+        *,
+        cut_short: str | None,
+        shift_ns: int,
+        lag_ns: int,
+        cpu_share: float,
+        late_ns: int = 0,
     ) -> RecordBatch:
         last_ns = self._recorder.last_end_ns or start_ns
-        drain_ns = last_ns if self._slots.drain_ns is None else self._slots.drain_ns
+        drain_ns = last_ns if self._pacer.drain_ns is None else self._pacer.drain_ns
         return self._recorder.finish(
             RunFacts(
                 start_ns=start_ns,
@@ -156,20 +226,31 @@ class _Run:
                 timestamps=self._transport.timestamps,
                 transport=self._transport.name,
                 concurrency=self._plan.concurrency,
-                planned=len(self._plan.bodies),
+                planned=self._planned(),
+                open_loop=self._plan.due_ns is not None,
+                late_start_ns=late_ns,
+                connection_reuse=self._plan.connection_reuse,
+                insecure=self._plan.insecure,
+                proxy=self._transport.proxy,
                 reopened=self._transport.reopened,
                 cut_short=cut_short,
             )
         )
 
+    def _planned(self) -> int | None:
+        """What the plan says, unless it is a closed loop whose duration was over before its count was full."""
+        return None if self._pacer.halted and self._plan.due_ns is None else self._plan.planned
+
     async def _until_done(self) -> str | None:
         """Wait for the end of the run; returns why it was cut short, if it was."""
-        done, aborted = self._slots.done, self._aborted
+        done, aborted, plan = self._pacer.done, self._aborted, self._plan
+        grace_s = inf if plan.duration_s is None else plan.duration_s + plan.grace_period_s
         while True:
-            left_s = self._plan.max_duration_s - (time.monotonic() - self._begun_s)
+            elapsed_s = time.monotonic() - self._begun_s
+            left_s = plan.max_duration_s - elapsed_s
             await asyncio.wait(
                 self._or_aborted(done),
-                timeout=max(min(left_s, _PROGRESS_PERIOD_S), 0.0),
+                timeout=max(min(left_s, grace_s - elapsed_s, _PROGRESS_PERIOD_S), 0.0),
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if done.done():
@@ -178,28 +259,31 @@ class _Run:
             if aborted is not None and aborted.done():
                 return await self._cut("aborted")
             if left_s <= 0:
-                limit_s = self._plan.max_duration_s
-                return await self._cut(f"it reached its longest duration of {limit_s:g} s")
+                return await self._cut(f"it reached its longest duration of {plan.max_duration_s:g} s")
+            if elapsed_s >= grace_s:
+                await self._cut("its grace period is over")  # which the plan has foreseen: no reason to tell
+                return None
             self._report()
 
-    def _or_aborted(self, future: asyncio.Future[None]) -> set[asyncio.Future[Any]]:
+    def _or_aborted(self, future: asyncio.Future[Any]) -> set[asyncio.Future[Any]]:
         return {future} if self._aborted is None else {future, self._aborted}
 
     async def _cut(self, reason: str) -> str:
         reason = self._cut_short(reason)
-        self._slots.cut()
-        await asyncio.wait_for(self._slots.done, _CUT_GRACE_S)
+        self._pacer.cut()
+        await asyncio.wait_for(self._pacer.done, _CUT_GRACE_S)
         return reason
 
     def _cut_short(self, reason: str) -> str:
-        return f"{reason}; {self._slots.sent} of {len(self._plan.bodies)} requests had been sent"
+        of = "" if self._plan.planned is None else f" of {self._plan.planned}"
+        return f"{reason}; {self._pacer.sent}{of} requests had been sent"
 
     def _report(self) -> None:
         if self._on_progress is not None:
             self._on_progress(
                 Progress(
-                    planned=len(self._plan.bodies),
-                    sent=self._slots.sent,
+                    planned=self._plan.planned,
+                    sent=self._pacer.sent,
                     ended=self._recorder.rows,
                     failed=self._recorder.failed,
                     elapsed_s=time.monotonic() - self._begun_s,

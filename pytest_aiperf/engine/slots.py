@@ -1,52 +1,77 @@
 """PYTEST_DONT_REWRITE. The closed loop: C slots, each of which sends its next request as soon as its last ended.
 
-Sending comes first and reading the finished answer second, in a turn of the loop of its own: when many answers end
-at once, no slot waits for another one's JSON.
+Sending comes first and reading the finished answer second (`Reading`): when many answers end at once, no slot waits
+for another one's JSON.
+
+It is what the `Dispatcher` does for a plan that has a concurrency and nothing else, for less: this path is the one that
+decides throughput.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 
+from pytest_aiperf.common.records import Outcome
+from pytest_aiperf.engine.alarm import Alarm, new_alarm
+from pytest_aiperf.engine.plan import LoadPlan
+from pytest_aiperf.engine.reading import Reading
 from pytest_aiperf.engine.request_bytes import RequestBytes
 from pytest_aiperf.engine.transport import Exchange, Transport
 
 
 class Slots:
-    """Sends every request once, in order, and hands each finished exchange to `record`."""
+    """Sends the requests in order and hands each finished exchange to `record`."""
 
     def __init__(
         self,
+        plan: LoadPlan,
+        *,
         loop: asyncio.AbstractEventLoop,
         requests: RequestBytes,
         transport: Transport,
-        record: Callable[[Exchange], None],
+        record: Callable[[Exchange], Outcome],
+        make_alarm: Callable[[asyncio.AbstractEventLoop, Callable[[], None]], Alarm] = new_alarm,
     ) -> None:
-        self._loop = loop
+        self._plan = plan
         self._requests = requests
         self._transport = transport
-        self._record = record
-        self._planned = len(requests)
-        self._finished: list[Exchange] = []
+        self._planned = sys.maxsize if plan.requests is None else plan.requests
+        self._reading = Reading(loop, record, self._finish_if_over)
         self._in_flight = 0
         self._ready = requests[0]
+        self._alarm = None if plan.duration_s is None else make_alarm(loop, self._halt)
+        self.halted = False
+        """The plan's duration was over before everything was sent."""
         self.sent = 0
         self.drain_ns: int | None = None
         """Earliest end (CLOCK_REALTIME ns) after which a slot found nothing to send, so far."""
         self.done: asyncio.Future[None] = loop.create_future()
 
-    def start(self, concurrency: int, now_ns: int) -> None:
-        """Fill the slots."""
+    def start(self, start_ns: int) -> None:
+        """Fill the slots; the plan's duration counts from here (CLOCK_REALTIME ns)."""
+        concurrency = self._plan.concurrency or 1
+        if self._alarm is not None and self._plan.duration_s is not None:
+            self._alarm.set(start_ns + round(self._plan.duration_s * 1e9))
         for slot in range(min(concurrency, self._planned)):
             self._send_next(slot)
         if concurrency > self._planned:
-            self.drain_ns = now_ns
+            self.drain_ns = start_ns
+
+    def _halt(self) -> None:
+        self.halted = self.sent < self._planned
+        self._planned = self.sent
 
     def cut(self) -> None:
         """Send no more, and cancel what is in flight."""
         self._planned = self.sent
         self._transport.cancel_all()
+
+    def close(self) -> None:
+        """Let nothing ring any more."""
+        if self._alarm is not None:
+            self._alarm.close()
 
     def ended(self, exchange: Exchange) -> None:
         """The transport is through with an exchange: refill its slot, then see to its record."""
@@ -56,9 +81,7 @@ class Slots:
         else:
             self._in_flight -= 1
             self.drain_ns = exchange.t_end if self.drain_ns is None else min(self.drain_ns, exchange.t_end)
-        if not self._finished:
-            self._loop.call_soon(self._read_finished)
-        self._finished.append(exchange)
+        self._reading.add(exchange)
 
     def _send_next(self, slot: int) -> None:
         exchange = Exchange(self.sent, slot, self._ready)
@@ -68,9 +91,7 @@ class Slots:
         if self.sent < self._planned:
             self._ready = self._requests[self.sent]
 
-    def _read_finished(self) -> None:
-        finished, self._finished = self._finished, []
-        for exchange in finished:
-            self._record(exchange)
-        if not self._in_flight and not self._finished and self.sent >= self._planned and not self.done.done():
+    def _finish_if_over(self) -> None:
+        over = self.sent >= self._planned and not self._in_flight
+        if over and not self._reading and not self.done.done():
             self.done.set_result(None)

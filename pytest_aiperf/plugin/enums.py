@@ -8,6 +8,7 @@ import enum
 class PluginType(enum.StrEnum):
     """A category of `plugins.yaml`; the value is the category's key there."""
 
+    ARRIVAL_PATTERN = "arrival_pattern"
     ENDPOINT = "endpoint"
     GPU_TELEMETRY_COLLECTOR = "gpu_telemetry_collector"
     METRIC = "metric"

@@ -1,0 +1,47 @@
+"""Complete answers are read a few at a time, so that what comes meanwhile is received."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pytest_aiperf.engine.reading import Reading
+
+
+def events_of(answers: int) -> list[object]:
+    """What happens, in order: answers by number, and "else" whenever the loop came to do something else."""
+
+    async def main() -> list[object]:
+        loop, seen = asyncio.get_running_loop(), []
+        over = loop.create_future()
+
+        def other_work() -> None:
+            seen.append("else")
+            if not over.done():
+                loop.call_soon(other_work)
+
+        def afterwards() -> None:
+            if not len(reading):
+                over.set_result(None)
+
+        reading = Reading(loop, seen.append, afterwards)
+        for number in range(answers):
+            reading.add(number)
+        loop.call_soon(other_work)
+        await asyncio.wait_for(over, 10)
+        return seen
+
+    return asyncio.run(main())
+
+
+def test_every_answer_is_read_once_and_in_order():
+    assert [event for event in events_of(100) if event != "else"] == list(range(100))
+
+
+def test_the_loop_gets_its_turn_after_every_few():
+    turns = [0]
+    for event in events_of(100):
+        if event == "else":
+            turns.append(0)
+        else:
+            turns[-1] += 1
+    assert max(turns) == 8
