@@ -4,7 +4,8 @@ A frame is a fixed prefix, a JSON header and raw buffers. Numeric columns travel
 of stamps cost a copy through the kernel, not an encoding. `multiprocessing.connection` would pickle, joins
 large messages before it sends them, and can wait for a message to begin but not for its end; hence our own.
 
-Each buffer starts at a multiple of eight bytes, so that numpy finds aligned int64 columns in what came in.
+Each buffer is received into memory of its own: numpy finds aligned int64 columns there, and who keeps one small
+column does not keep a hundred megabytes of request bodies with it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ HEADER_LIMIT_BYTES: Final = 64 * 1024 * 1024
 BODY_LIMIT_BYTES: Final = 64 * 1024**3
 _MAGIC: Final = b"aip1"
 _PREFIX: Final = struct.Struct("!4sIQ")
-_ALIGNMENT: Final = 8
 
 Buffer = bytes | bytearray | memoryview
 
@@ -61,7 +61,7 @@ class MalformedFrameError(MeasurementError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One frame. The buffers are views of the memory into which they were received."""
+    """One frame, its buffers aligned to eight bytes."""
 
     kind: str
     payload: dict[str, Any] = field(default_factory=dict)
@@ -140,10 +140,14 @@ class Channel:
                     f"malformed frame: prefix {magic!r}, {header_bytes} header and {body_bytes} body bytes"
                 )
             header = _decoded(self._read(header_bytes, deadline))
-            body = memoryview(self._read(body_bytes, deadline))
+            if sum(header["sizes"]) != body_bytes:
+                raise MalformedFrameError(
+                    f"malformed frame: buffers of {header['sizes']} bytes in a body of {body_bytes}"
+                )
+            buffers = [memoryview(self._read(size, deadline)) for size in header["sizes"]]
         except DeadlineError as error:
             raise DeadlineError(f"waited {deadline_s:.3g} s for {waiting_for}") from error
-        return Message(kind=header["kind"], payload=header["payload"], buffers=_cut(body, header["sizes"]))
+        return Message(kind=header["kind"], payload=header["payload"], buffers=buffers)
 
     def close(self) -> None:
         """Close this end; whoever waits on the other one sees end-of-file, copies of it in forks or not."""
@@ -170,10 +174,9 @@ class Channel:
         sizes = [p.nbytes for p in parts]
         header = orjson.dumps({"kind": kind, "payload": payload or {}, "sizes": sizes})
         self._torn = True
-        self._write_all(_PREFIX.pack(_MAGIC, len(header), sum(map(_padded, sizes))) + header, deadline)
+        self._write_all(_PREFIX.pack(_MAGIC, len(header), sum(sizes)) + header, deadline)
         for part in parts:
             self._write_all(part, deadline)
-            self._write_all(bytes(_padded(part.nbytes) - part.nbytes), deadline)
         self._torn = False
 
     def _write_all(self, data: Buffer, deadline: float) -> None:
@@ -218,10 +221,6 @@ def _poll(sock: socket.socket, event: int, timeout_s: float | None) -> bool:
     return bool(poller.poll(None if timeout_s is None else timeout_s * 1000))
 
 
-def _padded(size: int) -> int:
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
-
-
 def _decoded(raw: bytearray) -> dict[str, Any]:
     try:
         header = orjson.loads(raw)
@@ -232,13 +231,3 @@ def _decoded(raw: bytearray) -> dict[str, Any]:
             if all(isinstance(size, int) and size >= 0 for size in sizes):
                 return dict(header)
     raise MalformedFrameError(f"malformed frame: header {bytes(raw[:200])!r}")
-
-
-def _cut(body: memoryview, sizes: Sequence[int]) -> list[memoryview]:
-    if sum(map(_padded, sizes)) != len(body):
-        raise MalformedFrameError(f"malformed frame: buffers of {sizes} bytes in a body of {len(body)}")
-    buffers, start = [], 0
-    for size in sizes:
-        buffers.append(body[start : start + size])
-        start += _padded(size)
-    return buffers

@@ -18,9 +18,10 @@ TAIL_BYTES: Final = 8192
 
 
 def to_payload(error: BaseException) -> dict[str, Any]:
-    """Return what `from_payload` needs, JSON-ready."""
+    """Return what `from_payload` needs, JSON-ready and without secrets."""
     text = "".join(traceback.format_exception(error))
-    return {"type": type(error).__name__, "message": str(error) or type(error).__name__, "traceback": text}
+    message = masked(str(error)) or type(error).__name__
+    return {"type": type(error).__name__, "message": message, "traceback": masked(text)}
 
 
 def from_payload(payload: Mapping[str, Any]) -> AiperfError:
@@ -30,6 +31,14 @@ def from_payload(payload: Mapping[str, Any]) -> AiperfError:
     if isinstance(found, type) and issubclass(found, AiperfError):
         return found(message)
     return MeasurementError(f"{payload['type']}: {message}")
+
+
+def masked(text: str, headers: Mapping[str, str] | None = None) -> str:
+    """Return a text without the API key, the values of these headers that are secret, and other credentials."""
+    from pytest_aiperf.engine.masking import Masking
+    from pytest_aiperf.engine.request_bytes import api_key
+
+    return Masking(api_key=api_key(), headers=headers or {}).without_secrets(text)
 
 
 def exit_text(status: int | None) -> str:
@@ -44,13 +53,20 @@ def exit_text(status: int | None) -> str:
         return f"was killed by signal {-status}"
 
 
-def log_tail(path: Path) -> str:
-    """Return the end of a log for an error message, indented below a line that names it; "" if empty."""
+def log_tail(path: Path, headers: Mapping[str, str] | None = None) -> str:
+    """Return the end of a log for an error message, indented below a line that names it; "" if empty.
+
+    It is `masked`, the values of these headers too.
+    """
     try:
         with path.open("rb") as log:
             log.seek(0, 2)
-            log.seek(max(0, log.tell() - TAIL_BYTES))
-            lines = log.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+            begin = max(0, log.tell() - TAIL_BYTES)
+            log.seek(begin)
+            text = log.read().decode(errors="replace")
     except OSError:
         return ""
+    if begin:
+        text = text.partition("\n")[2]  # half a line may hold half a secret
+    lines = masked(text, headers).splitlines()[-TAIL_LINES:] if text else []
     return "".join([f"\n  end of {path}:", *(f"\n    {line}" for line in lines)]) if lines else ""

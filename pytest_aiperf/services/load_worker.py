@@ -34,8 +34,13 @@ if TYPE_CHECKING:
     from pytest_aiperf.engine.run import Progress
 
 RUN: Final = "run"
+RUN_TOGETHER: Final = "run together"
+"""Like `RUN`, but with others: open the connections, say so (progress ``opened``), and begin when told to."""
+BEGIN: Final = "begin"
+"""Parent to child: the moment for all, ``at_ns`` on CLOCK_REALTIME."""
 RESULT: Final = "result"
 PROGRESS_EVERY_S: Final = 0.2
+BEGIN_S: Final = 60.0
 _FRAME_S: Final = 5.0
 _MARGIN_S: Final = 60.0
 
@@ -44,7 +49,7 @@ OnProgress = Callable[[int, int, int], None]
 
 
 class LoadWorker:
-    """The child's side: one plan at a time; while a load runs, ``abort`` and end-of-file are heeded."""
+    """The child's side: one plan at a time; while a load runs, ``abort``, ``begin`` and end-of-file are heeded."""
 
     def __init__(self, channel: Channel, config: Mapping[str, Any]) -> None:
         self._channel = channel
@@ -65,40 +70,55 @@ class LoadWorker:
 
     def serve(self) -> None:
         """Answer plans until told to stop."""
+        from pytest_aiperf.engine import LoadPlan
+
         while not self._stopping:
             message = self._channel.receive(None)
-            if message.kind == RUN:
-                self._answer(message)
-            elif message.kind == STOP:
+            kind = message.kind
+            if kind in (RUN, RUN_TOGETHER):
+                plan = LoadPlan.from_buffers(message.payload, message.buffers)
+                del message  # the bodies would be there twice while the load runs
+                self._answer(plan, together=kind == RUN_TOGETHER)
+                del plan
+            elif kind == STOP:
                 return
-            elif message.kind != ABORT:  # an abort that came after the end of its run is of no use
-                raise MalformedFrameError(f"a load worker does not understand {message.kind!r}")
+            elif kind not in (ABORT, BEGIN):  # either may come after the end of its run
+                raise MalformedFrameError(f"a load worker does not understand {kind!r}")
 
-    def _answer(self, message: Message) -> None:
-        from pytest_aiperf.engine import LoadPlan, loop
+    def _answer(self, plan: LoadPlan, *, together: bool) -> None:
+        from pytest_aiperf.engine import loop
 
         try:
-            batch = loop.run(self._run(LoadPlan.from_buffers(message.payload, message.buffers)))
+            batch = loop.run(self._run(plan, together=together))
         except AiperfError as error:
             self._channel.send(FAILED, failure.to_payload(error))
         else:
             header, buffers = batch.to_buffers()
             self._channel.send(RESULT, header, buffers)
 
-    async def _run(self, plan: LoadPlan) -> RecordBatch:
+    async def _run(self, plan: LoadPlan, *, together: bool) -> RecordBatch:
         import asyncio
 
         from pytest_aiperf.engine import run_load
 
         abort = asyncio.Event()
         loop = asyncio.get_running_loop()
-        loop.add_reader(self._channel.fileno(), self._heed, abort)
+        begin: asyncio.Future[int] = loop.create_future()
+        loop.add_reader(self._channel.fileno(), self._heed, abort, begin)
+
+        async def opened() -> int:
+            self._channel.send(PROGRESS, {"opened": True})
+            async with asyncio.timeout(2 * plan.connect_timeout_s + BEGIN_S):  # the others open theirs
+                return await begin
+
         try:
-            return await run_load(plan, on_progress=self._progress, abort=abort)
+            return await run_load(
+                plan, on_progress=self._progress, abort=abort, opened=opened if together else None
+            )
         finally:
             loop.remove_reader(self._channel.fileno())
 
-    def _heed(self, abort: asyncio.Event) -> None:
+    def _heed(self, abort: asyncio.Event, begin: asyncio.Future[int]) -> None:
         try:
             message = self._channel.receive(_FRAME_S, waiting_for="the rest of a message")
         except ChannelClosedError:
@@ -106,6 +126,8 @@ class LoadWorker:
         self._stopping |= message.kind == STOP
         if message.kind in (ABORT, STOP):
             abort.set()
+        elif message.kind == BEGIN and not begin.done():
+            begin.set_result(message.payload["at_ns"])
 
     def _progress(self, progress: Progress) -> None:
         now_s = time.monotonic()
@@ -137,15 +159,16 @@ class LoadProcess:
             DeadlineError: the plan's own limits did not hold.
             MeasurementError: what the engine raised, as its own class.
         """
-        from pytest_aiperf.common.records import RecordBatch
-
         header, buffers = plan.to_buffers()
-        if deadline_s is None:
-            deadline_s = plan.max_duration_s + plan.request_timeout_s + _MARGIN_S
+        self.process.secret_headers = plan.headers
         answer = self.process.request(
-            RUN, header, buffers, deadline_s=deadline_s, on_message=_progress_reader(on_progress)
+            RUN,
+            header,
+            buffers,
+            deadline_s=longest_s(plan) if deadline_s is None else deadline_s,
+            on_message=None if on_progress is None else lambda message: on_progress(*counts_in(message)),
         )
-        return RecordBatch.from_buffers(answer.payload, answer.buffers)
+        return records_in(answer)
 
     def abort(self) -> None:
         """Cut the present run short, from any thread: `run` returns what there is by then."""
@@ -163,9 +186,18 @@ class LoadProcess:
         self.stop()
 
 
-def _progress_reader(on_progress: OnProgress | None) -> Callable[[Message], None] | None:
-    if on_progress is None:
-        return None
-    return lambda message: on_progress(
-        message.payload["sent"], message.payload["done"], message.payload["errors"]
-    )
+def longest_s(plan: LoadPlan) -> float:
+    """Return how long a run may take at most: what the plan allows itself, its last request, and a minute."""
+    return plan.max_duration_s + plan.request_timeout_s + _MARGIN_S
+
+
+def counts_in(message: Message) -> tuple[int, int, int]:
+    """Return the requests sent, done and failed that a progress message tells."""
+    return message.payload["sent"], message.payload["done"], message.payload["errors"]
+
+
+def records_in(answer: Message) -> RecordBatch:
+    """Return the records of a finished run."""
+    from pytest_aiperf.common.records import RecordBatch
+
+    return RecordBatch.from_buffers(answer.payload, answer.buffers)

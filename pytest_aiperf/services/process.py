@@ -5,25 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pytest_aiperf.common.errors import MeasurementError, ProcessDiedError
-from pytest_aiperf.services import failure
 from pytest_aiperf.services.channel import (
-    ABORT,
-    CRASHED,
-    FAILED,
     PROGRESS,
     READY,
     STOP,
     Buffer,
     ChannelClosedError,
-    DeadlineError,
     Message,
 )
 from pytest_aiperf.services.spawn import Child, spawn
+from pytest_aiperf.services.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +27,6 @@ if TYPE_CHECKING:
 START_S: Final = 60.0
 """Until ready, imports included, on a machine that is busy."""
 TERMINATE_S: Final = 1.0
-_REAP_S: Final = 2.0
 
 
 class ServiceProcess:
@@ -50,8 +44,10 @@ class ServiceProcess:
         self._log_dir = log_dir
         self._child: Child | None = None
         self._ready: dict[str, Any] | None = None
-        self._suspect = False
+        self._work: Work | None = None
         self._busy = threading.Lock()
+        self.secret_headers: Mapping[str, str] = {}
+        """Request headers that the child was given: the values of secret ones stand in no error text."""
         self._finalizer: weakref.finalize[..., Any] | None = None
 
     @property
@@ -87,8 +83,7 @@ class ServiceProcess:
         """
         self.start()
         if self._ready is None:
-            deadline = time.monotonic() + deadline_s
-            self._ready = self._guarded(lambda child: self._answer(child, READY, deadline, None)).payload
+            self._ready = self._begin(READY, deadline_s).take().payload
         return self._ready
 
     def request(
@@ -107,27 +102,46 @@ class ServiceProcess:
             DeadlineError: no answer within `deadline_s`, the start not counted.
             AiperfError: the service's own failure, as the class that it raised there.
         """
+        work = self.ask(kind, payload, buffers, deadline_s=deadline_s)
+        try:
+            while (message := work.take()).kind == PROGRESS:
+                if on_message is not None:
+                    on_message(message)
+            return message
+        finally:  # Ctrl-C, or a callback that raised
+            work.give_up()
+
+    def ask(
+        self,
+        kind: str,
+        payload: Mapping[str, Any] | None = None,
+        buffers: Sequence[Buffer] = (),
+        *,
+        deadline_s: float,
+    ) -> Work:
+        """Send a request and return without its answer, for one who waits for several processes at a time.
+
+        No other one can be sent until that work has ended. Raises as `request`.
+        """
         if not self._busy.acquire(blocking=False):
             raise MeasurementError(f"{self.name} is at work on another request; it takes one at a time")
         try:
             self.wait_ready()
-            deadline = time.monotonic() + deadline_s
-
-            def exchange(child: Child) -> Message:
-                child.channel.send(kind, payload, buffers, deadline_s=deadline_s)
-                return self._answer(child, f"the answer to {kind!r}", deadline, on_message)
-
-            return self._guarded(exchange)
-        finally:
+            work = self._begin(f"the answer to {kind!r}", deadline_s, on_end=self._busy.release)
+        except BaseException:
             self._busy.release()
+            raise
+        try:
+            work.send(kind, payload, buffers)
+        except BaseException:
+            work.give_up()
+            raise
+        return work
 
     def abort(self) -> None:
         """Ask the child to end its present work early: callable from any thread and from a signal handler."""
         if self._child is not None:
-            try:
-                self._child.channel.post(ABORT)
-            except (ChannelClosedError, MeasurementError):
-                pass  # gone or stuck: whoever waits for its answer is told
+            self._child.abort()
 
     def stop(self, grace_s: float = 2.0) -> None:
         """End the child: ask, after `grace_s` terminate, a second later kill. Idempotent, bounded in time."""
@@ -161,62 +175,28 @@ class ServiceProcess:
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
-    def _guarded(self, exchange: Callable[[Child], Message]) -> Message:
-        """Run one exchange; whatever ends it but an answer makes the child suspect."""
+    @property
+    def _suspect(self) -> bool:
+        return self._work is not None and not self._work.answered
+
+    def _begin(self, what: str, deadline_s: float, on_end: Callable[[], None] = lambda: None) -> Work:
         child = self._child
         if child is None:
             raise ProcessDiedError(f"{self.name} was stopped while it was asked")
-        self._suspect = True
-        try:
-            message = exchange(child)
-        except ChannelClosedError as error:
-            raise self._died(child) from error
-        except MeasurementError:
-            child.process.kill()  # too late, or not our language: it must not go on sending load
-            raise
-        except BaseException:  # Ctrl-C, or a callback that raised: the child cuts its work short by itself
-            self.abort()
-            raise
-        if message.kind == CRASHED:
-            raise self._died(child, message.payload)
-        self._suspect = False
-        if message.kind == FAILED:
-            raise failure.from_payload(message.payload)
-        return message
-
-    def _answer(
-        self, child: Child, what: str, deadline: float, on_message: Callable[[Message], None] | None
-    ) -> Message:
-        began_s = time.monotonic()
-        while True:
-            try:
-                message = child.channel.receive(max(0.0, deadline - time.monotonic()))
-            except DeadlineError as error:
-                waited_s = time.monotonic() - began_s
-                raise DeadlineError(
-                    f"waited {waited_s:.1f} s for {what} of {self.name} (pid {child.process.pid})"
-                    + failure.log_tail(child.log_path)
-                ) from error
-            if message.kind != PROGRESS:
-                return message
-            if on_message is not None:
-                on_message(message)
-
-    def _died(self, child: Child, crash: Mapping[str, Any] | None = None) -> ProcessDiedError:
-        try:
-            status: int | None = child.process.wait(_REAP_S)
-        except subprocess.TimeoutExpired:
-            status = None
-        reason = f": {crash['type']}: {crash['message']}" if crash else ""
-        return ProcessDiedError(
-            f"{self.name} (pid {child.process.pid}) {failure.exit_text(status)}{reason}"
-            + (f"\n{crash['traceback']}" if crash else failure.log_tail(child.log_path))
+        self._work = Work(
+            child,
+            name=self.name,
+            what=what,
+            deadline_s=deadline_s,
+            secret_headers=self.secret_headers,
+            on_end=on_end,
         )
+        return self._work
 
     def _discard(self) -> None:
         if self._finalizer is not None:
             self._finalizer()
-        self._child, self._ready, self._suspect, self._finalizer = None, None, False, None
+        self._child, self._ready, self._work, self._finalizer = None, None, None, None
 
 
 def _end_own(child: Child, owner_pid: int) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest_aiperf
-from pytest_aiperf.services.channel import START, Channel
+from pytest_aiperf.common.errors import MeasurementError
+from pytest_aiperf.services.channel import ABORT, START, Channel, ChannelClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +32,13 @@ class Child:
     process: subprocess.Popen[bytes]
     channel: Channel
     log_path: Path
+
+    def abort(self) -> None:
+        """Ask it to end its present work early: callable from any thread and from a signal handler."""
+        try:
+            self.channel.post(ABORT)
+        except (ChannelClosedError, MeasurementError):
+            pass  # gone or stuck: whoever waits for its answer is told
 
     def end(self) -> None:
         """Kill it if it still runs, reap it, close the channel, and drop a log in which nothing stands."""
@@ -89,13 +97,14 @@ def sigint_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _environment() -> dict[str, str] | None:
-    """Return an environment in which the child finds this very package; None where it does so anyway.
+def _environment() -> dict[str, str]:
+    """Return an environment in which the child finds this very package.
 
-    site-packages must not enter PYTHONPATH, where it would come before the standard library.
+    site-packages must not enter PYTHONPATH, where it would come before the standard library. Importing numpy starts a
+    thread for every core, which spins for a while: on the server's cores.
     """
+    environment = {"OPENBLAS_NUM_THREADS": "1"} | os.environ
     root = str(Path(pytest_aiperf.__file__).parent.parent)
-    if root in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()):
-        return None
-    inherited = os.environ.get("PYTHONPATH")
-    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, [root, inherited]))}
+    if root not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()):
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return environment

@@ -65,25 +65,32 @@ def socket_kept_by_a_fork():
     return process
 
 
-def load():
-    import orjson
+def load(workers=1):
+    from load_plans import make_plan
 
-    from pytest_aiperf.engine import LoadPlan
     from pytest_aiperf.mock_server.options import MockOptions
-    from pytest_aiperf.services.load_worker import LoadProcess
+    from pytest_aiperf.services.load_pool import LoadPool
     from pytest_aiperf.services.mock_service import MockServerProcess
 
-    server = MockServerProcess(MockOptions(itl_ms=50, osl=1000), log_dir=log_dir)
-    worker = LoadProcess(log_dir=log_dir)
-    body = orjson.dumps({"stream": True, "messages": [{"role": "user", "content": "hello"}]})
-    plan = LoadPlan(url=f"{server.url}/v1/chat/completions", bodies=[body] * 4, concurrency=4)
-    pids = iter([(worker, server)])
+    server = MockServerProcess(MockOptions(itl_ms=50), log_dir=log_dir)
+    pool = LoadPool(workers, log_dir=log_dir)
+    told = []
 
     def tell(*counts):
-        for at_work, mock in pids:
-            say(at_work.process.pid, mock.process.pid)
+        if not told:
+            told.append(True)
+            say(*pool.pids, server.process.pid)
 
-    worker.run(plan, on_progress=tell)
+    try:
+        pool.run(make_plan(server.url, requests=4, concurrency=4, tokens=1000), on_progress=tell)
+    except KeyboardInterrupt:
+        pool.stop()
+        server.process.kill()
+        say("interrupted")
+
+
+def load_of_two():
+    load(2)
 
 
 def user_server():
@@ -113,5 +120,5 @@ def unstopped():
 
 if __name__ == "__main__":
     kept = globals()[mode]()
-    if mode not in ("interrupted", "unstopped"):
+    if mode not in ("interrupted", "unstopped", "load", "load_of_two"):
         time.sleep(60)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 
-import orjson
 import pytest
+from load_plans import TOKENS, InThread, make_plan
 from process_table import wait_until
 
 from pytest_aiperf.common.errors import ConfigurationError, EndpointError, ProcessDiedError
 from pytest_aiperf.common.records import Outcome
-from pytest_aiperf.engine import LoadPlan
 from pytest_aiperf.mock_server.options import MockOptions
 from pytest_aiperf.services.channel import DeadlineError
 from pytest_aiperf.services.load_worker import LoadProcess
 from pytest_aiperf.services.mock_service import MockServerProcess
-
-TOKENS = 5
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +39,6 @@ def endless(logs):
     """A server whose answers take minutes."""
     with MockServerProcess(MockOptions(ttft_ms=1, itl_ms=1000), log_dir=logs) as server:
         yield server.url
-
-
-def make_plan(url, *, requests=8, concurrency=2, tokens=TOKENS, **limits):
-    body = {"stream": True, "max_tokens": tokens, "stream_options": {"include_usage": True}}
-    bodies = [
-        orjson.dumps(body | {"messages": [{"role": "user", "content": f"prompt {n}"}]})
-        for n in range(requests)
-    ]
-    return LoadPlan(url=f"{url}/v1/chat/completions", bodies=bodies, concurrency=concurrency, **limits)
-
-
-def in_thread(call):
-    thread = threading.Thread(target=call)
-    thread.start()
-    return thread
 
 
 def test_a_run_returns_one_row_for_each_request(load, fast):
@@ -124,10 +105,10 @@ def test_stop_ends_a_run_in_work_without_a_signal(logs, endless):
     def stop(*_):
         if not child:
             child.append(load.process._child.process)
-            stopping.append(in_thread(lambda: load.stop(grace_s=10)))
+            stopping.append(InThread(lambda: load.stop(grace_s=10)))
 
     batch = load.run(make_plan(endless, tokens=1000), stop)
-    stopping[0].join()
+    stopping[0].result()
     assert batch.facts.cut_short.startswith("aborted")
     assert child[0].returncode == 0
 
@@ -137,8 +118,8 @@ def test_a_parent_that_only_holds_the_facade_has_not_imported_the_engine(tmp_pat
     import sys
 
     code = (
-        "import sys; from pathlib import Path; from pytest_aiperf.services.load_worker import LoadProcess\n"
-        f"load = LoadProcess(log_dir=Path({str(tmp_path)!r})); load.start(); load.stop()\n"
+        "import sys; from pathlib import Path; from pytest_aiperf.services.load_pool import LoadPool\n"
+        f"load = LoadPool(log_dir=Path({str(tmp_path)!r})); load.start(); load.stop()\n"
         "print([m for m in ('numpy', 'asyncio', 'uvloop', 'httptools', 'pytest_aiperf.engine') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -16,6 +16,7 @@ PARENTS = [
     "busy_for_a_thread",
     "socket_kept_by_a_fork",
     "load",
+    "load_of_two",
     "user_server",
 ]
 
@@ -40,6 +41,16 @@ def test_ctrl_c_leaves_the_child_to_the_parent_who_aborts_it(parent):
     assert process.stdout.readline().split() == ["interrupted", "True", "abort"]
     assert process.wait(20) == 0
     assert wait_until(lambda: not runs(pid))
+
+
+@pytest.mark.parametrize("mode", ["load", "load_of_two"])
+def test_ctrl_c_in_a_run_leaves_no_process(parent, mode):
+    process = parent(mode)
+    pids = [int(word) for word in process.stdout.readline().split()]
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    assert process.wait(20) == 0
+    assert wait_until(lambda: not any(map(runs, pids)))
 
 
 def test_a_parent_that_ends_without_stopping_leaves_nobody_behind(parent):

@@ -73,6 +73,14 @@ def test_an_error_that_nobody_caught_arrives_with_its_traceback_and_is_in_the_lo
     assert any("out of luck" in log.read_text() for log in (tmp_path / "logs").iterdir())
 
 
+def test_no_secret_is_in_the_error_or_in_the_log_of_a_crash(echo, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIPERF_API_KEY", "sk-of-the-environment")
+    with pytest.raises(ProcessDiedError, match=r"RuntimeError: \*\*\* refused, Bearer \*\*\*") as caught:
+        echo().request("crash", {"text": "sk-of-the-environment refused, Bearer of-a-header"}, deadline_s=10)
+    shown = [str(caught.value), *(log.read_text() for log in (tmp_path / "logs").iterdir())]
+    assert not [text for text in shown if "of-the-env" in text or "of-a-header" in text]
+
+
 def test_a_killed_child_is_reported_with_its_signal_and_the_next_request_starts_a_new_one(echo):
     process = echo()
     killed = []
