@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.judge.samples import RunStat
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 N_SECTIONS = 10
@@ -48,14 +51,32 @@ def run_stat(values: ArrayLike, statistic: str, *, n_err: int = 0, failed_as_inf
     Raises:
         ConfigurationError: there is no such statistic.
     """
-    fraction = quantile_of(statistic)
+    return run_stats(values, [statistic], n_err=n_err, failed_as_inf=failed_as_inf)[statistic]
+
+
+def run_stats(
+    values: ArrayLike, statistics: Sequence[str], *, n_err: int = 0, failed_as_inf: bool = False
+) -> dict[str, RunStat]:
+    """Summarise one run by several statistics, as :func:`run_stat` does by one; the values are sorted once.
+
+    Raises:
+        ConfigurationError: there is no such statistic.
+    """
+    fractions = {statistic: quantile_of(statistic) for statistic in statistics}
     given = np.asarray(values, dtype=np.float64)
-    present = given[~np.isnan(given)]
-    finite = present[np.isfinite(present)]
-    if failed_as_inf and fraction is not None:
-        present = np.append(present, np.full(n_err, np.inf))
-    value = _statistic(present, fraction)
-    return RunStat(value=value, n_ok=len(finite), var_within=_var_within(finite, fraction), n_err=n_err)
+    present = _Sample(given[~np.isnan(given)])
+    whole = _Sample(present.values[np.isfinite(present.values)])
+    sections = [_Sample(part) for part in np.array_split(whole.values, N_SECTIONS)]
+    failed = n_err if failed_as_inf else 0
+    return {
+        statistic: RunStat(
+            value=present.statistic(fraction, failed=failed),
+            n_ok=len(whole.values),
+            var_within=_var_within(whole, sections, fraction),
+            n_err=n_err,
+        )
+        for statistic, fraction in fractions.items()
+    }
 
 
 def quantile_of(statistic: str) -> float | None:
@@ -68,6 +89,7 @@ def quantile_of(statistic: str) -> float | None:
     return None if percent is None else float(percent / 100)
 
 
+@cache
 def min_requests(statistic: str) -> int:
     """Requests that a run needs before this statistic is judged: ten beyond the quantile, and never under 20.
 
@@ -82,6 +104,7 @@ def min_requests(statistic: str) -> int:
     return max(20, math.ceil(1000 / min(percent, 100 - percent)))
 
 
+@cache
 def _percent(statistic: str) -> Fraction | None:
     """The quantile in percent, exactly: 1 - 0.99 is not 0.01 in floats."""
     if statistic in ("mean", "avg"):
@@ -95,33 +118,43 @@ def _percent(statistic: str) -> Fraction | None:
     return percent
 
 
-def _statistic(values: NDArray[np.float64], fraction: float | None) -> float | None:
-    if len(values) == 0:
+class _Sample:
+    """Values of which several statistics are asked: sorted once, at the first quantile."""
+
+    def __init__(self, values: NDArray[np.float64]) -> None:
+        self.values = values
+
+    @cached_property
+    def _ordered(self) -> NDArray[np.float64]:
+        return np.sort(self.values)
+
+    def statistic(self, fraction: float | None, *, failed: int = 0) -> float | None:
+        """The mean, or a quantile among so many values more that are infinite."""
+        if fraction is None:
+            return float(np.mean(self.values)) if len(self.values) else None
+        count = len(self.values) + failed
+        if count == 0:
+            return None
+        position = fraction * (count - 1)
+        below = math.floor(position)
+        weight = position - below
+        low = self._at(below)
+        if weight == 0.0:
+            return low
+        high = self._at(below + 1)
+        # Linear between order statistics, as numpy.quantile, but infinite where a neighbour is, never NaN.
+        return high if math.isinf(high) else low + weight * (high - low)
+
+    def _at(self, rank: int) -> float:
+        return float(self._ordered[rank]) if rank < len(self.values) else math.inf
+
+
+def _var_within(whole: _Sample, sections: Sequence[_Sample], fraction: float | None) -> float | None:
+    if len(whole.values) < MIN_SECTIONED:
         return None
-    if fraction is None:
-        return float(np.mean(values))
-    return _quantile(np.sort(values), fraction)
-
-
-def _quantile(ordered: NDArray[np.float64], fraction: float) -> float:
-    """Linear between order statistics, as ``numpy.quantile``, but infinite where a neighbour is, never
-    NaN."""
-    position = fraction * (len(ordered) - 1)
-    below = math.floor(position)
-    weight = position - below
-    low = float(ordered[below])
-    if weight == 0.0:
-        return low
-    high = float(ordered[below + 1])
-    return high if math.isinf(high) else low + weight * (high - low)
-
-
-def _var_within(values: NDArray[np.float64], fraction: float | None) -> float | None:
-    if len(values) < MIN_SECTIONED:
+    centre = whole.statistic(fraction)
+    parts = [section.statistic(fraction) for section in sections]
+    if not centre or centre < 0 or any(not part or part < 0 for part in parts):
         return None
-    centre = _statistic(values, fraction)
-    sections = [_statistic(section, fraction) for section in np.array_split(values, N_SECTIONS)]
-    if not centre or centre < 0 or any(not section or section < 0 for section in sections):
-        return None
-    squares = (math.log(section / centre) ** 2 for section in sections if section)
+    squares = (math.log(part / centre) ** 2 for part in parts if part)
     return math.fsum(squares) / (N_SECTIONS - 1) / N_SECTIONS

@@ -1,8 +1,11 @@
-"""From the columns of one run to its summary: warm-up and drain cut, metrics computed, statistics taken."""
+"""From the columns of one run to its summary: warm-up and drain cut, metrics computed, statistics taken.
+
+The summary is what the judge reads and a baseline keeps. Every other metric is computed when somebody asks for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,12 +14,23 @@ import numpy.typing as npt
 
 from pytest_aiperf.baseline.schema import Distribution, Histogram, Run, SingleValue, Stalls
 from pytest_aiperf.common.finite import is_finite_value
-from pytest_aiperf.common.records import Outcome, RecordBatch
+from pytest_aiperf.common.records import RecordBatch
 from pytest_aiperf.judge.histogram import log_histogram
-from pytest_aiperf.judge.run_summary import min_requests, run_stat
-from pytest_aiperf.measure.workload import Workload
-from pytest_aiperf.metrics.base_metric import BaseRecordMetric, BaseWindowMetric, Floats, Window
+from pytest_aiperf.judge.run_summary import min_requests, run_stats
+from pytest_aiperf.measure.run_window import RunWindow
+from pytest_aiperf.metrics.base_metric import (
+    BaseLevelMetric,
+    BaseListMetric,
+    BaseMetric,
+    BaseRecordMetric,
+    BaseRunMetric,
+    Floats,
+    Levels,
+    MetricContext,
+    Window,
+)
 from pytest_aiperf.metrics.registry import all_metrics
+from pytest_aiperf.metrics.run_columns import RunColumns
 
 JUDGEABLE: Final = ("avg", "p50", "p90", "p95", "p99")
 STALL_METRIC: Final = "request_latency"
@@ -27,50 +41,97 @@ class RunData:
     """One run, summarised. `values` keep the order of completion."""
 
     batch: RecordBatch
+    columns: RunColumns
+    """The measured requests."""
     inside: npt.NDArray[np.bool_]
-    """``(n,)``: which rows were completed in the steady window."""
+    """``(n,)``: which rows of the batch are measured."""
     window: Window
     values: Mapping[str, Floats]
-    """By tag: finite values of the good requests in the window."""
+    """By tag: the values of the measured requests, one for metrics with one per run; computed when asked for."""
     summary: Run
 
 
-def summarise(
-    batch: RecordBatch, workload: Workload, *, streaming: bool, stall_threshold_ms: float | None
-) -> RunData:
-    """Return the run's summary over its steady window.
+class RunValues(Mapping[str, Floats]):
+    """Values by tag of all metrics but levels, without those that are absent; empty where all are."""
 
-    The window begins with the last warm-up completion and ends with the first completion whose slot could not be
-    refilled; exactly `workload.measured` requests of a complete run lie in it.
-    """
-    order = np.argsort(batch.t_end, kind="stable")
-    rows = order[workload.warm_up : workload.warm_up + workload.measured]
-    window = _window(batch, order, workload, rows)
+    def __init__(self, columns: RunColumns) -> None:
+        self._columns = columns
+
+    def __getitem__(self, tag: str) -> Floats:
+        metric = all_metrics().get(tag)
+        if metric is None or not self._has(metric):
+            raise KeyError(tag)
+        if isinstance(metric, BaseRunMetric):
+            value = metric.value(self._columns)
+            return np.array([value] if is_finite_value(value) else [], dtype=np.float64)
+        if isinstance(metric, BaseListMetric):
+            return metric.lists(self._columns)[0]
+        assert isinstance(metric, BaseRecordMetric)
+        values = self._columns.of(metric)
+        absent = np.isnan(values)
+        return values[~absent] if absent.any() else values
+
+    def __contains__(self, tag: object) -> bool:
+        return isinstance(tag, str) and (metric := all_metrics().get(tag)) is not None and self._has(metric)
+
+    def __iter__(self) -> Iterator[str]:
+        return (tag for tag, metric in all_metrics().items() if self._has(metric))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _has(self, metric: BaseMetric) -> bool:
+        return metric.applies_to(self._columns.context) and not isinstance(metric, BaseLevelMetric)
+
+
+def summarise(
+    batch: RecordBatch,
+    run_window: RunWindow,
+    *,
+    context: MetricContext,
+    stall_threshold_ms: float | None,
+) -> RunData:
+    """Return the run's summary over its measured requests."""
+    rows, window = run_window.of(batch)
+    columns = RunColumns(batch, rows=rows, window=window, context=context)
     inside = np.zeros(len(batch), dtype=np.bool_)
     inside[rows] = True
-    n_ok = int(np.count_nonzero(batch.outcome[rows] == Outcome.OK))
-    values: dict[str, Floats] = {}
-    metrics: dict[str, SingleValue | Distribution] = {}
-    for tag, metric in all_metrics().items():
-        if metric.streaming_only and not streaming:
-            continue
-        if isinstance(metric, BaseRecordMetric):
-            ordered = metric.values(batch)[rows]
-            values[tag] = ordered[np.isfinite(ordered)]
-            if values[tag].size:
-                metrics[tag] = _distribution(metric, values[tag], n_err=len(rows) - n_ok)
-        elif isinstance(metric, BaseWindowMetric):
-            amount = metric.amount(batch, inside)
-            per_second = amount / window.seconds if amount is not None and window.seconds > 0 else None
-            metrics[tag] = SingleValue(unit=metric.unit, direction=metric.direction, value=per_second)
+    n_err = int(np.count_nonzero(columns.failed))
+    values = RunValues(columns)
     summary = Run(
-        n_ok=n_ok,
-        n_err=len(rows) - n_ok,
+        n_ok=columns.n_good,
+        n_err=n_err,
         window_s=window.seconds,
-        metrics=metrics,
-        stalls=count_stalls(values.get(STALL_METRIC), stall_threshold_ms),
+        metrics=_stored(columns, values, n_err=n_err),
+        stalls=count_stalls(values[STALL_METRIC], stall_threshold_ms),
     )
-    return RunData(batch=batch, inside=inside, window=window, values=values, summary=summary)
+    return RunData(batch=batch, columns=columns, inside=inside, window=window, values=values, summary=summary)
+
+
+def pooled_values(runs: Sequence[RunData]) -> Mapping[str, Floats]:
+    """Return by tag the values of all runs, in order; a run that lacks a metric adds nothing to it."""
+    tags = dict.fromkeys(tag for run in runs for tag in run.values)
+    return {tag: np.concatenate([run.values[tag] for run in runs if tag in run.values]) for tag in tags}
+
+
+def pooled_levels(runs: Sequence[RunData]) -> Mapping[str, Levels]:
+    """Return by tag the levels of all runs; a run that lacks a metric adds nothing to it."""
+    pooled: dict[str, Levels] = {}
+    for tag, metric in all_metrics().items():
+        if not isinstance(metric, BaseLevelMetric):
+            continue
+        found = [
+            levels
+            for run in runs
+            if metric.applies_to(run.columns.context) and (levels := run.columns.levels_of(metric))
+        ]
+        if found:
+            pooled[tag] = Levels(
+                level=np.concatenate([levels.level for levels in found]),
+                seconds=np.concatenate([levels.seconds for levels in found]),
+                busy=np.concatenate([levels.busy for levels in found]),
+            )
+    return pooled
 
 
 def count_stalls(latencies_ms: Floats | None, threshold_ms: float | None) -> Stalls | None:
@@ -80,20 +141,27 @@ def count_stalls(latencies_ms: Floats | None, threshold_ms: float | None) -> Sta
     return Stalls(threshold_ms=threshold_ms, count=int(np.count_nonzero(latencies_ms > threshold_ms)))
 
 
-def _window(
-    batch: RecordBatch, order: npt.NDArray[np.intp], workload: Workload, rows: npt.NDArray[np.intp]
-) -> Window:
-    if not rows.size:
-        return Window(0, 0)
-    start = int(batch.t_end[order[workload.warm_up - 1]]) if workload.warm_up else 0
-    return Window(start, int(batch.t_end[rows[-1]]))
+def _stored(
+    columns: RunColumns, values: Mapping[str, Floats], *, n_err: int
+) -> Mapping[str, SingleValue | Distribution]:
+    """Return what a baseline keeps: of a metric with one value per run also that it is not known."""
+    stored: dict[str, SingleValue | Distribution] = {}
+    for tag, metric in all_metrics().items():
+        if not metric.stored or tag not in values:
+            continue
+        if isinstance(metric, BaseRunMetric):
+            value = metric.value(columns)
+            stored[tag] = SingleValue(unit=metric.unit, direction=metric.direction, value=value)
+        elif (found := values[tag]).size:
+            stored[tag] = _distribution(metric, found, n_err=n_err)
+    return stored
 
 
-def _distribution(metric: BaseRecordMetric, values: Floats, *, n_err: int) -> Distribution:
+def _distribution(metric: BaseMetric, values: Floats, *, n_err: int) -> Distribution:
     slow_is_worse = metric.direction == "lower"
     total = len(values) + (n_err if slow_is_worse else 0)
     names = [name for name in JUDGEABLE if name != "p99" or total >= min_requests("p99")]
-    stats = {name: run_stat(values, name, n_err=n_err, failed_as_inf=slow_is_worse) for name in names}
+    stats = run_stats(values, names, n_err=n_err, failed_as_inf=slow_is_worse)
     quantiles = {name: _finite(stat.value) for name, stat in stats.items() if name != "avg"}
     return Distribution(
         unit=metric.unit,

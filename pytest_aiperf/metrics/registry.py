@@ -15,6 +15,7 @@ ALIASES: Final[Mapping[str, str]] = {
     "ttft": "time_to_first_token",
     "ttst": "time_to_second_token",
     "itl": "inter_token_latency",
+    "icl": "inter_chunk_latency",
     "latency": "request_latency",
     "throughput": "request_throughput",
     "token_throughput": "output_token_throughput",
@@ -40,19 +41,23 @@ def short_name(tag: str) -> str:
 
 
 def parse_judged(text: str) -> tuple[str, str]:
-    """Split ``ttft.p95`` or ``request_throughput`` into tag and statistic (``value`` for window metrics).
+    """Split ``ttft.p95`` or ``request_throughput`` into tag and statistic (``value`` for metrics with one per run).
 
     Raises:
-        ConfigurationError: no such metric or statistic, with the nearest known one.
+        ConfigurationError: no such metric or statistic, with the nearest known one, or a metric that baselines do
+            not keep.
     """
-    from pytest_aiperf.metrics.base_metric import BaseWindowMetric
+    from pytest_aiperf.metrics.base_metric import BaseRunMetric
 
     name, _, statistic = text.partition(".")
     tag = ALIASES.get(name, name)
     known = all_metrics()
     if tag not in known:
         raise ConfigurationError(f"unknown metric {name!r}{did_you_mean(name, [*ALIASES, *known])}")
-    if isinstance(known[tag], BaseWindowMetric):
+    if not known[tag].stored:
+        kept = ", ".join(short_name(t).replace(" ", "_") for t, metric in known.items() if metric.stored)
+        raise ConfigurationError(f"{name} is not kept in baselines, so it cannot be judged; there is: {kept}")
+    if isinstance(known[tag], BaseRunMetric):
         if statistic not in ("", "value"):
             raise ConfigurationError(f"{name} has one value per run; write {name!r}, not {text!r}")
         return tag, "value"

@@ -9,7 +9,7 @@ import pytest
 from endpoint_model import EndpointModel, run_stats
 
 from pytest_aiperf.common.errors import ConfigurationError
-from pytest_aiperf.judge import min_requests, run_stat
+from pytest_aiperf.judge import min_requests, run_stat, run_summary
 
 LATENCIES = np.random.default_rng(1).lognormal(3.0, 0.4, 237)
 
@@ -19,6 +19,17 @@ LATENCIES = np.random.default_rng(1).lognormal(3.0, 0.4, 237)
 )
 def test_quantiles_are_those_of_numpy(statistic, q):
     assert run_stat(LATENCIES, statistic).value == pytest.approx(np.quantile(LATENCIES, q), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [0, 1, 49, 237])
+@pytest.mark.parametrize("n_err", [0, 7])
+def test_several_statistics_at_once_are_those_of_each_alone(n, n_err):
+    values = [*LATENCIES[:n], math.nan, math.inf]
+    options = {"n_err": n_err, "failed_as_inf": True}
+    names = ["avg", "p50", "p99", "p99.9"]
+    assert run_summary.run_stats(values, names, **options) == {
+        name: run_stat(values, name, **options) for name in names
+    }
 
 
 @pytest.mark.parametrize("statistic", ["mean", "avg"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from scripted_load import Server, answered
 from pytest_aiperf.common.records import Outcome
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.engine.plan import LoadPlan
-from pytest_aiperf.measure.run_data import summarise
+from pytest_aiperf.measure.run_data import pooled_levels, pooled_values, summarise
+from pytest_aiperf.measure.run_window import RunWindow, context_of, run_window_of
 from pytest_aiperf.measure.workload import build_workload
+from pytest_aiperf.metrics.base_metric import MetricContext
+from pytest_aiperf.metrics.registry import all_metrics
 
 
 def config_of(*, concurrency=4, request_count=60, osl=4, streaming=True, isl=8):
@@ -32,7 +36,12 @@ def run_of(server=Server(), *, streaming=True, threshold_ms=None, **load):  # no
         url="http://h/x", bodies=workload.bodies, concurrency=config.load.concurrency, streaming=streaming
     )
     batch = answered(plan, server, seed=1)
-    return summarise(batch, workload, streaming=streaming, stall_threshold_ms=threshold_ms)
+    return summarise(
+        batch,
+        run_window_of(config, workload),
+        context=context_of(config, workload),
+        stall_threshold_ms=threshold_ms,
+    )
 
 
 @pytest.mark.parametrize(("concurrency", "warm_up"), [(1, 20), (4, 20), (10, 20), (11, 22), (64, 128)])
@@ -162,3 +171,163 @@ def test_every_figure_of_a_summary_can_be_stored():
     text = run_of(Server(failed=0.3, itl_ms=0.0)).summary.model_dump_json()
     assert "NaN" not in text
     assert "Infinity" not in text
+
+
+OPEN = {"open_loop": True}
+
+
+def rows_of(*, due_ms, latency_ms, wait_ms=0.0):
+    """Return a run of requests that were due at these times, in the order of completion."""
+    due = np.array(due_ms, dtype=float)
+    t0 = due + wait_ms
+    end = t0 + latency_ms
+    order = np.argsort(end, kind="stable")
+    plan = LoadPlan(url="http://h/x", bodies=[b'{"max_tokens": 2}'] * len(due), concurrency=1)
+    stamps = {"t_plan": due, "t0": t0, "t_sent": t0, "t_hdr": end, "t_end": end, "t_output": end}
+    batch = answered(plan, Server(), seed=1)
+    return replace(
+        batch,
+        request_index=order.astype(np.int32),
+        content_ns=np.repeat((end[order] * 1e6).astype(np.int64), 2),
+        **{name: (ms[order] * 1e6).astype(np.int64) for name, ms in stamps.items()},
+    )
+
+
+def summary_of(batch, window, **context):
+    return summarise(batch, window, context=MetricContext(**context), stall_threshold_ms=None)
+
+
+def test_an_open_loop_measures_requests_by_their_place_in_the_schedule():
+    """The third and the fourth of six; they complete after the fifth, which is due after the window."""
+    batch = rows_of(due_ms=[0, 10, 30, 60, 100, 150], latency_ms=np.array([5, 5, 99, 200, 5, 5]))
+    run = summary_of(batch, RunWindow(warm_up=2, measured=2, open_loop=True), **OPEN)
+    assert batch.request_index[run.inside].tolist() == [2, 3]
+    assert (run.window.start_ns, run.window.end_ns) == (30_000_000, 100_000_000)
+    assert run.values["request_latency"].tolist() == [99, 200]
+
+
+def test_values_of_an_open_loop_are_in_the_order_of_completion():
+    batch = rows_of(due_ms=[0, 10, 20], latency_ms=np.array([50, 5, 5]))
+    run = summary_of(batch, RunWindow(warm_up=0, measured=3, open_loop=True), **OPEN)
+    assert run.values["request_latency"].tolist() == [5, 5, 50]
+
+
+def test_where_nothing_follows_the_schedule_ends_one_mean_gap_after_the_last():
+    batch = rows_of(due_ms=[0, 10, 30, 50], latency_ms=5)
+    run = summary_of(batch, RunWindow(warm_up=1, measured=3, open_loop=True), **OPEN)
+    assert (run.window.start_ns, run.window.end_ns) == (10_000_000, 70_000_000)
+    assert run.summary.metrics["request_throughput"].value == 50  # 3 in 60 ms
+
+
+def test_a_late_request_belongs_to_the_time_at_which_it_was_due():
+    batch = rows_of(due_ms=[0, 10, 20, 30], latency_ms=5, wait_ms=np.array([0, 0, 500, 0]))
+    run = summary_of(batch, RunWindow(warm_up=0, measured=3, open_loop=True), **OPEN)
+    assert run.window.end_ns == 30_000_000
+    assert run.values["effective_latency"].tolist() == [5, 5, 505]
+    assert run.values["request_latency"].tolist() == [5, 5, 5]
+
+
+def test_a_duration_that_ends_an_open_loop_ends_its_window():
+    batch = rows_of(due_ms=[0, 10, 20, 30, 40], latency_ms=100)
+    window = RunWindow(warm_up=2, measured=None, open_loop=True, duration_ns=35_000_000)
+    run = summary_of(batch, window, **OPEN)
+    assert batch.request_index[run.inside].tolist() == [2, 3]
+    assert (run.window.start_ns, run.window.end_ns) == (20_000_000, 35_000_000)
+
+
+def test_a_single_request_of_an_open_loop_has_no_throughput():
+    run = summary_of(
+        rows_of(due_ms=[7], latency_ms=5), RunWindow(warm_up=0, measured=1, open_loop=True), **OPEN
+    )
+    assert run.window.seconds == 0
+    assert run.summary.metrics["request_throughput"].value is None
+    assert run.summary.metrics["request_latency"].p50 == 5
+
+
+def test_a_duration_that_ends_a_closed_loop_ends_its_window():
+    """What completed later was in flight at the end: it was measured at no full load."""
+    batch = rows_of(due_ms=[0, 10, 20, 30, 40], latency_ms=5)
+    run = summary_of(batch, RunWindow(warm_up=1, measured=None, duration_ns=40_000_000))
+    assert batch.request_index[run.inside].tolist() == [1, 2, 3]
+    assert (run.window.start_ns, run.window.end_ns) == (5_000_000, 40_000_000)
+    at_the_end = summary_of(batch, RunWindow(warm_up=1, measured=None, duration_ns=35_000_000))
+    assert batch.request_index[at_the_end.inside].tolist() == [1, 2, 3]
+
+
+def test_what_completes_while_the_concurrency_still_grows_is_warm_up():
+    batch = rows_of(due_ms=[0, 10, 20, 30, 40], latency_ms=5)
+    run = summary_of(batch, RunWindow(warm_up=1, measured=4, ramp_ns=25_000_000))
+    assert batch.request_index[run.inside].tolist() == [3, 4]
+    assert (run.window.start_ns, run.window.end_ns) == (25_000_000, 45_000_000)
+    assert not summary_of(batch, RunWindow(warm_up=1, measured=4, ramp_ns=10**9)).inside.any()
+
+
+def test_of_count_and_duration_the_one_that_comes_first_ends_a_closed_loop():
+    batch = rows_of(due_ms=[0, 10, 20, 30, 40], latency_ms=5)
+    by_count = summary_of(batch, RunWindow(warm_up=1, measured=2, duration_ns=40_000_000))
+    assert (by_count.inside.sum(), by_count.window.end_ns) == (2, 25_000_000)
+    by_time = summary_of(batch, RunWindow(warm_up=1, measured=4, duration_ns=40_000_000))
+    assert (by_time.inside.sum(), by_time.window.end_ns) == (3, 40_000_000)
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        RunWindow(warm_up=9, measured=9),
+        RunWindow(warm_up=9, measured=None, duration_ns=10**9),
+        RunWindow(warm_up=9, measured=9, open_loop=True),
+        RunWindow(warm_up=2, measured=None, open_loop=True, duration_ns=15_000_000),
+    ],
+)
+def test_a_run_that_ended_within_its_warm_up_has_no_figures(window):
+    run = summary_of(rows_of(due_ms=[0, 10, 20], latency_ms=5), window, open_loop=window.open_loop)
+    assert (run.summary.n_ok, run.window.seconds) == (0, 0)
+    assert run.summary.metrics["request_throughput"].value is None
+    assert pooled_levels([run]) == {}
+    assert run.values["request_count"].tolist() == [0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_throughput_times_window_is_the_count_for_every_kind_of_load(seed):
+    rng = np.random.default_rng(seed)
+    batch = rows_of(due_ms=np.cumsum(rng.integers(1, 30, 80)), latency_ms=rng.integers(1, 300, 80))
+    for measured, duration_ns in ((40, None), (70, None), (None, 900_000_000), (40, 900_000_000)):
+        for open_loop in (False, True):
+            window = RunWindow(warm_up=10, measured=measured, open_loop=open_loop, duration_ns=duration_ns)
+            run = summary_of(batch, window, open_loop=open_loop)
+            stamps = batch.t_plan if open_loop else batch.t_end
+            assert run.inside.sum() == run.summary.n_ok > 5
+            assert stamps[run.inside].min() >= run.window.start_ns
+            assert stamps[run.inside].max() <= run.window.end_ns
+            per_second = run.summary.metrics["request_throughput"].value
+            assert per_second * run.summary.window_s == pytest.approx(run.summary.n_ok, rel=1e-15)
+
+
+def test_a_cancelled_request_is_not_a_failed_one():
+    batch = rows_of(due_ms=[0, 10, 20], latency_ms=5)
+    batch = replace(
+        batch, outcome=np.array([Outcome.OK, Outcome.CANCELLED, Outcome.TRUNCATED], dtype=np.int8)
+    )
+    run = summary_of(batch, RunWindow(warm_up=0, measured=3))
+    assert (run.summary.n_ok, run.summary.n_err) == (1, 1)
+
+
+def test_a_metric_that_one_run_lacks_does_not_hurt_the_others():
+    with_usage, without = run_of(), run_of(Server(usage=False))
+    pooled = pooled_values([with_usage, without])
+    assert pooled["input_sequence_length"].size == with_usage.values["input_sequence_length"].size == 60
+    assert pooled["total_isl"].tolist() == [60 * 128]
+    assert pooled["time_to_first_token"].size == 120
+    levels = pooled_levels([with_usage, without])
+    alone = pooled_levels([with_usage])
+    assert levels["tokens_in_flight"].seconds.sum() == alone["tokens_in_flight"].seconds.sum()
+    assert levels["effective_concurrency"].seconds.sum() == pytest.approx(
+        with_usage.window.seconds + without.window.seconds
+    )
+
+
+def test_a_baseline_keeps_what_can_be_judged_and_no_more():
+    run = run_of()
+    stored = {tag for tag, metric in all_metrics().items() if metric.stored and not metric.slos_only}
+    assert run.summary.metrics.keys() == stored
+    assert len(run.values) > 40

@@ -4,40 +4,72 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
-from pytest_aiperf.common.records import Outcome, RecordBatch
-from pytest_aiperf.metrics.base_metric import BaseWindowMetric, Direction
-from pytest_aiperf.metrics.tokens import osl_source, output_tokens
+from pytest_aiperf.metrics.base_metric import BaseWindowMetric, Direction, Group
+from pytest_aiperf.metrics.run_columns import RunColumns
+from pytest_aiperf.metrics.types.length import InputSequenceLength, OutputSequenceLength
 
 
 class RequestThroughput(BaseWindowMetric):
-    """Good requests that were completed in the window, per second."""
+    """``request_count / window``: good requests per second."""
 
     tag = "request_throughput"
     header = "Request Throughput"
     unit = "requests/s"
     direction: ClassVar[Direction] = "higher"
+    group: ClassVar[Group] = "throughput"
     display_order = 900
+    stored = True
 
-    def amount(self, batch: RecordBatch, inside: npt.NDArray[np.bool_]) -> float | None:
+    def amount(self, run: RunColumns) -> float | None:
         """Return the number of good requests."""
-        return float(np.count_nonzero(inside & (batch.outcome == Outcome.OK)))
+        return float(run.n_good)
 
 
 class OutputTokenThroughput(BaseWindowMetric):
-    """Output tokens of the good requests that were completed in the window, per second."""
+    """``total_osl / window``."""
 
     tag = "output_token_throughput"
     header = "Output Token Throughput"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
+    group: ClassVar[Group] = "throughput"
     display_order = 800
+    stored = True
 
-    def amount(self, batch: RecordBatch, inside: npt.NDArray[np.bool_]) -> float | None:
+    def amount(self, run: RunColumns) -> float | None:
         """Return the number of tokens; None when no source counts them."""
-        if osl_source(batch) == "absent":
-            return None
-        good = inside & (batch.outcome == Outcome.OK)
-        return float(np.nansum(output_tokens(batch)[good]))
+        return run.total(run.of(OutputSequenceLength))
+
+
+class InputTokenThroughput(BaseWindowMetric):
+    """``total_isl / window``."""
+
+    tag = "input_token_throughput"
+    header = "Input Token Throughput"
+    unit = "tokens/s"
+    direction: ClassVar[Direction] = "higher"
+    group: ClassVar[Group] = "throughput"
+    display_order = 805
+    stored = True
+    hidden = True
+
+    def amount(self, run: RunColumns) -> float | None:
+        """Return the number of tokens; None when the server does not tell them."""
+        return run.total(run.of(InputSequenceLength))
+
+
+class TotalTokenThroughput(BaseWindowMetric):
+    """``(total_isl + total_osl) / window``."""
+
+    tag = "total_token_throughput"
+    header = "Total Token Throughput"
+    unit = "tokens/s"
+    direction: ClassVar[Direction] = "higher"
+    group: ClassVar[Group] = "throughput"
+    display_order = 810
+    stored = True
+    hidden = True
+
+    def amount(self, run: RunColumns) -> float | None:
+        """Return the number of tokens; None when one of the two is not known."""
+        return run.total(run.of(InputSequenceLength) + run.of(OutputSequenceLength))
