@@ -1,51 +1,17 @@
-"""The validated whole: what a measurement is told. Checks across fields live here."""
+"""The validated whole: what a measurement is told. Checks across fields live here and in its parts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from pytest_aiperf.common.finite import FiniteFloat
 from pytest_aiperf.common.models import BaseConfig
+from pytest_aiperf.config.endpoint_config import EndpointConfig
+from pytest_aiperf.config.load_config import LoadConfig
 from pytest_aiperf.config.tolerance import Tolerance
-
-
-class EndpointConfig(BaseConfig):
-    """The server under test."""
-
-    url: str = Field(description="http:// or https:// URL, without the API's own path.")
-    type: str = Field(default="chat", description="Registered endpoint name.")
-    model: str | None = Field(default=None, description="Model to ask for; None asks the server.")
-    streaming: bool = Field(default=True, description="Ask for a stream.")
-    request_timeout_s: FiniteFloat = Field(default=300.0, gt=0, description="Longest time for one request.")
-    extra: Mapping[str, Any] = Field(
-        default_factory=dict, description="Further fields of every request body."
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _usable_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if "@" in parts.netloc:  # before any message that shows the URL
-            raise ValueError("the URL holds credentials; put the API key into AIPERF_API_KEY")
-        if parts.scheme not in ("http", "https"):
-            raise ValueError(f"{url!r} is not an http:// or https:// URL")
-        if not parts.hostname:
-            raise ValueError(f"{url!r} names no host")
-        if parts.query or parts.fragment:
-            raise ValueError("the URL has a ? or # part, behind which no API path can be put; leave it out")
-        _ = parts.port  # raises for a port out of range
-        return url.rstrip("/")
-
-
-class LoadConfig(BaseConfig):
-    """How it is loaded."""
-
-    concurrency: int = Field(default=1, ge=1, description="Requests in flight.")
-    request_count: int = Field(default=200, ge=1, description="Measured requests per run.")
 
 
 class InputConfig(BaseConfig):
@@ -53,7 +19,10 @@ class InputConfig(BaseConfig):
 
     isl: int = Field(default=128, ge=1, description="Words of a prompt.")
     osl: int = Field(default=64, ge=1, description="Tokens asked for.")
-    seed: int = Field(default=1, ge=0, description="Seed of the prompts.")
+    seed: int = Field(default=1, ge=0, description="Seed of the prompts and of their times.")
+    cache_bust: bool = Field(default=False, description="Every run has its own beginnings of prompts.")
+    turns: int = Field(default=1, ge=1, description="Requests of a conversation.")
+    turn_delay_ms: FiniteFloat = Field(default=0.0, ge=0, description="Pause before a further turn.")
 
 
 class VerdictConfig(BaseConfig):
@@ -69,6 +38,12 @@ class VerdictConfig(BaseConfig):
     metrics: tuple[str, ...] | None = Field(
         default=None, description="Judged metrics; None for the defaults."
     )
+    goodput: Mapping[str, FiniteFloat] = Field(
+        default_factory=dict, description="What a good request keeps, by metric, in its unit."
+    )
+    validity: Mapping[str, FiniteFloat] = Field(
+        default_factory=dict, description="Limits of validity checks by name, instead of the usual ones."
+    )
 
 
 class AIPerfConfig(BaseConfig):
@@ -78,3 +53,13 @@ class AIPerfConfig(BaseConfig):
     load: LoadConfig = Field(default_factory=LoadConfig, description="How it is loaded.")
     input: InputConfig = Field(default_factory=InputConfig, description="What it is asked.")
     verdict: VerdictConfig = Field(default_factory=VerdictConfig, description="How it is judged.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.load.prefill_concurrency is not None and not self.endpoint.streaming:
+            raise ValueError("prefill_concurrency takes streaming: without it there is no first token")
+        if self.input.turns > 1 and self.load.fixed_schedule is not None:
+            raise ValueError("session_turns_mean does not go with fixed_schedule: each line is one request")
+        if self.input.turn_delay_ms and self.input.turns == 1:
+            raise ValueError("session_turn_delay_mean takes session_turns_mean of at least 2")
+        return self

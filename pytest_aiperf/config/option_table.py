@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, get_args, get_origin
 
 import annotated_types
 
 from pytest_aiperf.config.cli_config import CLIConfig
 from pytest_aiperf.config.cli_parameter import CLIParameter, Groups
-from pytest_aiperf.config.coercion import parse_duration_s, parse_fraction, parse_mapping
+from pytest_aiperf.config.coercion import (
+    parse_duration_s,
+    parse_fraction,
+    parse_headers,
+    parse_mapping,
+    parse_thresholds,
+    parse_workers,
+)
 
+_BY_COERCION: Final[Mapping[object, str]] = {
+    parse_duration_s: "duration",
+    parse_fraction: "fraction",
+    parse_mapping: "mapping",
+    parse_thresholds: "thresholds",
+    parse_headers: "headers",
+    parse_workers: "workers",
+}
 HEAD = '''"""PYTEST_DONT_REWRITE. Generated from pytest_aiperf/config/cli_config.py by docs/generate.py; do not edit."""
 
 from __future__ import annotations
@@ -122,14 +137,11 @@ def _kind(field: Any) -> tuple[str, tuple[str, ...]]:
     annotation = field.annotation
     members = [a for a in get_args(annotation) if a is not type(None)]
     if type(None) in get_args(annotation):
-        annotation = members[0]
+        annotation = get_args(members[0])[0] if get_origin(members[0]) is Annotated else members[0]
     coercions = [getattr(item, "func", None) for item in field.metadata]
-    if parse_duration_s in coercions:
-        return "duration", ()
-    if parse_fraction in coercions:
-        return "fraction", ()
-    if parse_mapping in coercions:
-        return "mapping", ()
+    for parse, kind in _BY_COERCION.items():
+        if parse in coercions:
+            return kind, ()
     if get_origin(annotation) is list:
         return "list", get_args(get_args(annotation)[0])
     if get_args(annotation):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from pytest_aiperf.common.errors import ConfigurationError, did_you_mean
 from pytest_aiperf.config.cli_config import CLIConfig
+
+_NEVER_SHOWN: Final = frozenset({"headers"})
+"""Options whose values may be secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ def check_names(layer: Layer, known: Mapping[str, object] | Sequence[str]) -> No
 def _first_problem(error: ValidationError, origin: Mapping[str, str]) -> str:
     problem = error.errors(include_url=False)[0]
     name = str(problem["loc"][0]) if problem["loc"] else ""
-    return f"{origin.get(name, 'configuration')}: {name}={problem['input']!r}: {plain_message(problem)}"
+    given = "" if name in _NEVER_SHOWN else f"={problem['input']!r}"
+    return f"{origin.get(name, 'configuration')}: {name}{given}: {plain_message(problem)}"
 
 
 def plain_message(problem: Mapping[str, Any]) -> str:

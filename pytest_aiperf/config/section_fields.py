@@ -5,12 +5,67 @@ from __future__ import annotations
 from typing import Final
 
 ENDPOINT_FIELDS: Final = frozenset(
-    {"endpoint", "model", "endpoint_type", "streaming", "request_timeout", "extra_inputs"}
+    {
+        "endpoint",
+        "model",
+        "endpoint_type",
+        "streaming",
+        "headers",
+        "transport",
+        "connection_reuse_strategy",
+        "request_timeout",
+        "connect_timeout",
+        "first_byte_timeout",
+        "stall_timeout",
+        "insecure",
+        "ca_file",
+        "client_certificate",
+        "client_key",
+        "proxy",
+        "extra_inputs",
+    }
 )
-LOAD_FIELDS: Final = frozenset({"concurrency", "request_count"})
-INPUT_FIELDS: Final = frozenset({"isl", "osl", "seed"})
+LOAD_FIELDS: Final = frozenset(
+    {
+        "concurrency",
+        "prefill_concurrency",
+        "concurrency_ramp_duration",
+        "ramp_shape",
+        "request_rate",
+        "arrival_pattern",
+        "arrival_smoothness",
+        "request_rate_ramp_duration",
+        "request_count",
+        "benchmark_duration",
+        "benchmark_grace_period",
+        "warmup_request_count",
+        "workers",
+        "fixed_schedule",
+        "fixed_schedule_start_offset",
+        "fixed_schedule_end_offset",
+        "fixed_schedule_auto_offset",
+        "fixed_schedule_speedup",
+        "user_centric_rate",
+        "num_users",
+        "request_cancellation_rate",
+        "request_cancellation_delay",
+    }
+)
+INPUT_FIELDS: Final = frozenset(
+    {"isl", "osl", "seed", "cache_bust", "session_turns_mean", "session_turn_delay_mean"}
+)
 VERDICT_FIELDS: Final = frozenset(
-    {"mode", "max_time", "max_mde", "inconclusive", "missing", "strict", "require"}
+    {
+        "mode",
+        "max_time",
+        "max_mde",
+        "inconclusive",
+        "missing",
+        "strict",
+        "require",
+        "validity",
+        "goodput",
+    }
 )
 BASELINE_FIELDS: Final = frozenset({"update", "profile", "baseline_dir"})
 OUTPUT_FIELDS: Final = frozenset({"json_path"})

@@ -11,6 +11,7 @@ import numpy as np
 from pytest_aiperf.baseline.history import judged_sessions
 from pytest_aiperf.baseline.schema import Distribution, Histogram
 from pytest_aiperf.exporters.figures import number, percent, with_half
+from pytest_aiperf.measure.load_key import describe_load
 from pytest_aiperf.measure.measurement import Comparison, Measurement
 from pytest_aiperf.metrics.registry import all_metrics, short_name
 
@@ -181,11 +182,13 @@ def _figures(measurement: Measurement) -> list[str]:
     """Return the measured numbers where there is nothing to compare them with."""
     from pytest_aiperf.measure.result import Result
 
-    lines = []
-    for metric in Result(measurement).to_dict().items():
-        tag, figures = metric
-        spread = "" if figures["count"] < _MIN_TAIL else f"   p95 {number(figures['p95'])}"
-        lines.append(f"  {short_name(tag):<16} p50 {number(figures['p50'])} {figures['unit']}{spread}")
+    result, lines = Result(measurement), []
+    for tag, definition in all_metrics().items():
+        if definition.hidden or not definition.stored or tag not in result:
+            continue
+        metric = result[tag]
+        spread = "" if metric.count < _MIN_TAIL else f"   p95 {number(metric.p95)}"
+        lines.append(f"  {short_name(tag):<16} p50 {number(metric.p50)} {metric.unit}{spread}")
     return lines
 
 
@@ -207,13 +210,10 @@ def _one_line(text: str) -> str:
 
 
 def _how(measurement: Measurement) -> list[str]:
-    load = measurement.key.load
     counts = " + ".join(str(len(session)) for session in measurement.sessions)
     confirmed = len(measurement.sessions) > 1 and measurement.verdict == "regressed"
     tail = ", confirmed in a second session" if confirmed else ""
-    lines = [
-        f"  run    {load['concurrency']} concurrent, {load['request_count']} requests x {counts} runs{tail}"
-    ]
+    lines = [f"  run    {describe_load(measurement.key.load)} x {counts} runs{tail}"]
     if measurement.osl_source == "content_messages":
         lines.append("  tokens counted as content messages: the server reports no usage")
     if measurement.baseline is not None and measurement.baseline_path:

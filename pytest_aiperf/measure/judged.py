@@ -52,11 +52,15 @@ class JudgedMetric:
         return all_metrics()[self.tag].unit
 
 
-def judged_metrics(config: AIPerfConfig) -> Sequence[JudgedMetric]:
+def judged_metrics(config: AIPerfConfig, *, measured: int | None = None) -> Sequence[JudgedMetric]:
     """Return the judged metrics: those that the user names, else the defaults; each named one at most once.
 
     By default TTFT p50, ITL p50 and the tail of the request latency, none an algebraic twin of another, and what
     the user gives a tolerance for. A p95 needs 200 requests a run: below that it is reported and not judged.
+
+    Args:
+        config: the whole configuration.
+        measured: requests per run, where schedule or duration decide; None: the configured ones, or nobody knows.
 
     Raises:
         ConfigurationError: an unknown name, a metric that has no better or worse, or one that is named to be judged
@@ -64,25 +68,26 @@ def judged_metrics(config: AIPerfConfig) -> Sequence[JudgedMetric]:
     """
     tolerances = {parse_judged(key): value for key, value in config.verdict.tolerance.items()}
     named = config.verdict.metrics
-    usual = _defaults(config) if named is None else [parse_judged(text) for text in named]
+    measured = config.load.request_count if measured is None else measured
+    usual = _defaults(config, measured) if named is None else [parse_judged(text) for text in named]
     chosen = [
         JudgedMetric(tag=tag, statistic=statistic, tolerance=_tolerance(tag, statistic, tolerances))
         for tag, statistic in dict.fromkeys([*usual, *(tolerances if named is None else ())])
         if _can_be_judged(tag, statistic)
     ]
-    absent = {metric.name: why for metric in chosen if (why := _why_absent(metric, config))}
+    absent = {metric.name: why for metric in chosen if (why := _why_absent(metric, config, measured))}
     if named is not None and absent:
         raise ConfigurationError("; ".join(f"{name} cannot be judged: {why}" for name, why in absent.items()))
     return [m for m in chosen if m.name not in absent or (m.tag, m.statistic) in usual]
 
 
-def _defaults(config: AIPerfConfig) -> Sequence[tuple[str, str]]:
+def _defaults(config: AIPerfConfig, measured: int | None) -> Sequence[tuple[str, str]]:
     if not config.endpoint.streaming:
         return [("request_latency", "p50")]
     chosen = [("time_to_first_token", "p50")]
     if config.input.osl >= 2:
         chosen.append(("inter_token_latency", "p50"))
-    if config.load.request_count >= min_requests("p95"):
+    if measured is not None and measured >= min_requests("p95"):
         chosen.append(("request_latency", "p95"))
     return chosen
 
@@ -97,14 +102,21 @@ def _can_be_judged(tag: str, statistic: str) -> bool:
     return True
 
 
-def _why_absent(metric: JudgedMetric, config: AIPerfConfig) -> str | None:
+def _why_absent(metric: JudgedMetric, config: AIPerfConfig, measured: int | None) -> str | None:
     """Why this load gives no figure to judge. A tolerance in the ini file speaks of many tests, and not all have it."""
-    if all_metrics()[metric.tag].streaming_only and not config.endpoint.streaming:
+    definition = all_metrics()[metric.tag]
+    if definition.streaming_only and not config.endpoint.streaming:
         return "it needs streaming=True"
+    if definition.slos_only and not config.verdict.goodput:
+        return "it needs goodput limits, e.g. goodput='ttft:400'"
+    if definition.open_loop_only and not config.load.open_loop:
+        return "it needs requests with due times: a request rate or a schedule"
+    if definition.group == "throughput" and metric.statistic == "value" and config.load.open_loop:
+        return "in the open loop it is the rate at which requests are sent, whatever the server does"
     if metric.tag == "inter_token_latency" and config.input.osl < 2:
         return "it needs an osl of at least 2"
-    if config.load.request_count < metric.min_requests:
-        return f"it needs a request_count of at least {metric.min_requests}, got {config.load.request_count}"
+    if measured is not None and measured < metric.min_requests:
+        return f"it needs a request_count of at least {metric.min_requests}, got {measured}"
     return None
 
 

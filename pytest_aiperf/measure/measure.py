@@ -7,37 +7,40 @@ the first request, a wrong URL or model by a single request, an overloaded serve
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from pytest_aiperf.baseline import history, keys, store
 from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Run
 from pytest_aiperf.common.errors import ConfigurationError, MeasurementError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
-from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.judge.samples import Policy
 from pytest_aiperf.measure.answer_length import check_length
 from pytest_aiperf.measure.judged import judged_metrics, stall_threshold_of
 from pytest_aiperf.measure.judging import Case
+from pytest_aiperf.measure.load_key import load_key
 from pytest_aiperf.measure.measurement import Judgement, Measurement
+from pytest_aiperf.measure.plan import load_plan
 from pytest_aiperf.measure.provenance import host_hash, utc_now
 from pytest_aiperf.measure.recording import Recording, own_stall_threshold, with_stalls
-from pytest_aiperf.measure.run_data import RunData
+from pytest_aiperf.measure.run_data import RunData, pooled_levels, pooled_values
 from pytest_aiperf.measure.runs import LoadRunner, Progress, RunMaker, merge_errors
+from pytest_aiperf.measure.schedule import build_schedule
+from pytest_aiperf.measure.sending import sending_of
 from pytest_aiperf.measure.target import find_target
-from pytest_aiperf.measure.validity import Check
-from pytest_aiperf.measure.workload import build_workload
-from pytest_aiperf.metrics.base_metric import Floats
+from pytest_aiperf.measure.validity import Check, Limits
+from pytest_aiperf.measure.workload import build_bodies, build_workload
+from pytest_aiperf.metrics.goodput import parse_slos
 from pytest_aiperf.metrics.tokens import osl_source
 
 RECORD_RUNS: Final = 5
 CONFIRM_RUNS: Final = 3
 COOL_DOWN_S: Final = 1.0
 QUICK_REQUESTS: Final = 20
+CACHE_BUST_LETTERS: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +81,14 @@ class _Measuring:
     ) -> None:
         self.request, self.config = request, _effective(request)
         self.started_at, self.started_s = utc_now(), time.monotonic()
-        self.metrics = judged_metrics(request.config)
+        schedule = build_schedule(self.config)
+        _check_names(request.config)
+        self.metrics = judged_metrics(request.config, measured=schedule.measured)
         self.stored = store.load(request.baseline_path) if request.baseline_path else None
         if request.update and request.baseline_path:
             store.check_writable(request.baseline_path)
         self.target = find_target(self.config)
-        self.workload = build_workload(self.config, model=self.target.model)
+        self.workload = build_workload(self.config, model=self.target.model, schedule=schedule)
         self.key = self._key()
         self.incomparable = keys.differences(self.stored, self.key) if self.stored else ()
         self.comparable = self.stored if self.stored and not self.incomparable else None
@@ -93,7 +98,8 @@ class _Measuring:
         self.data: list[list[RunData]] = [[]]
         self.maker = RunMaker(
             load=load,
-            plan=self._plan(),
+            plan=load_plan(self.config, self.target, self.workload),
+            fresh_bodies=self._fresh_bodies if self.config.input.cache_bust else None,
             workload=self.workload,
             config=self.config,
             stall_threshold_ms=stall_threshold_of(self.comparable) if self.comparable else None,
@@ -208,6 +214,7 @@ class _Measuring:
         if stored_as == "accepted":
             reason = f"accepted as the new level: {judgement.reason}"
             judgement = replace(judgement, verdict="measured", reason=reason)
+        facts = everything[0].batch.facts
         stamps = {data.batch.facts.timestamps for data in everything}
         threshold_ms = self.maker.stall_threshold_ms or own_stall_threshold(self.data[0])
         return Measurement(
@@ -215,13 +222,18 @@ class _Measuring:
             name=self.request.name,
             judgement=judgement,
             key=self.key,
-            endpoint=self.config.endpoint.url,
+            endpoint=",".join(self.config.endpoint.urls),
             streaming=self.config.endpoint.streaming,
             sessions=[with_stalls(session, threshold_ms) for session in self.data],
-            pooled=_pooled(everything),
+            pooled=pooled_values(everything),
+            levels=pooled_levels(everything),
             validity=self.maker.checks,
             errors=merge_errors([data.batch for data in everything]),
-            transport=everything[0].batch.facts.transport,
+            transport=facts.transport,
+            connection_reuse=facts.connection_reuse,
+            insecure=facts.insecure,
+            proxy=facts.proxy,
+            sendings=[[sending_of(data.batch) for data in session] for session in self.data],
             timestamps=stamps.pop() if len(stamps) == 1 else "mixed",
             osl_source=source,
             started_at=self.started_at,
@@ -239,38 +251,22 @@ class _Measuring:
         self.maker.checks.extend(check_length(self.comparable, session, fatal=self._judges()))
 
     def _key(self) -> BaselineKey:
-        config = self.config
-        load = {
-            "mode": "concurrency",
-            "concurrency": config.load.concurrency,
-            "request_count": config.load.request_count,
-            "isl": config.input.isl,
-            "osl": config.input.osl,
-            "seed": config.input.seed,
-            "streaming": config.endpoint.streaming,
-            "endpoint_type": config.endpoint.type,
-        }
         return BaselineKey(
             test=self.request.test,
             name=self.request.name,
             workload=self.workload.digest,
-            load=load,
+            load=load_key(self.config),
             model=self.target.model,
             **self.request.accelerator,
         )
 
-    def _plan(self) -> LoadPlan:
-        timeout_s = self.config.endpoint.request_timeout_s
-        budget_s = self.config.verdict.max_time_s
-        return LoadPlan(
-            url=self.target.url,
-            bodies=self.workload.bodies,
-            concurrency=self.config.load.concurrency,
-            endpoint_type=self.config.endpoint.type,
-            streaming=self.config.endpoint.streaming,
-            request_timeout_s=timeout_s,
-            stall_timeout_s=timeout_s,
-            max_duration_s=budget_s if budget_s is not None else 3600.0,
+    def _fresh_bodies(self) -> Sequence[bytes]:
+        """Return the requests with a beginning that no cache has seen; equally long, so that runs compare."""
+        return build_bodies(
+            self.config,
+            self.workload.schedule,
+            model=self.target.model,
+            beginning=f"{uuid.uuid4().hex[:CACHE_BUST_LETTERS]}-",
         )
 
 
@@ -281,8 +277,17 @@ def _effective(request: MeasureRequest) -> AIPerfConfig:
         return config
     if request.update:
         raise ConfigurationError("--aiperf-update does not go with quick mode: a quick run is no baseline")
-    count = min(config.load.request_count, QUICK_REQUESTS)
-    return config.model_copy(update={"load": config.load.model_copy(update={"request_count": count})})
+    load = config.load
+    short: dict[str, object] = {"request_count": min(load.request_count or QUICK_REQUESTS, QUICK_REQUESTS)}
+    if load.open_loop and load.warm_up is None:
+        short["warm_up"] = 0
+    return config.model_copy(update={"load": load.model_copy(update=short)})
+
+
+def _check_names(config: AIPerfConfig) -> None:
+    """Raise a ConfigurationError for a goodput limit or a validity check that does not exist: nothing is sent yet."""
+    parse_slos(config.verdict.goodput, streaming=config.endpoint.streaming, open_loop=config.load.open_loop)
+    Limits(config)
 
 
 def _explain(broken: Sequence[Check]) -> str:
@@ -291,8 +296,3 @@ def _explain(broken: Sequence[Check]) -> str:
         f"{c.check} is {'unknown' if c.value is None else f'{c.value:.3g}'}, allowed is {c.limit:.3g}\n{c.advice}"
         for c in by_name.values()
     )
-
-
-def _pooled(runs: Sequence[RunData]) -> Mapping[str, Floats]:
-    tags = dict.fromkeys(tag for run in runs for tag in run.values)
-    return {tag: np.concatenate([run.values[tag] for run in runs if tag in run.values]) for tag in tags}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Run
 from pytest_aiperf.common.records import ErrorGroup
+from pytest_aiperf.measure.sending import Sending
 from pytest_aiperf.measure.validity import Check
-from pytest_aiperf.metrics.base_metric import Floats
+from pytest_aiperf.metrics.base_metric import Floats, Levels
 
 MeasurementVerdict = Literal[
     "pass", "regressed", "inconclusive", "no_baseline", "not_comparable", "invalid", "measured"
@@ -65,7 +66,7 @@ class Measurement:
     sessions: Sequence[Sequence[Run]]
     """Runs by session: the first, then the confirmation's."""
     pooled: Mapping[str, Floats]
-    """By tag: the values of all measured runs, in order."""
+    """By tag: the values of all measured runs, in order; one a run of metrics with one per run."""
     validity: Sequence[Check]
     errors: Sequence[ErrorGroup]
     transport: str
@@ -76,6 +77,15 @@ class Measurement:
     baseline_path: str | None = None
     baseline: Baseline | None = None
     """The stored baseline as it was before this measurement."""
+    connection_reuse: str = "pooled"
+    insecure: bool = False
+    """Certificates were not verified."""
+    proxy: str | None = None
+    """Host and port of the proxy that was used."""
+    sendings: Sequence[Sequence[Sending]] = ()
+    """By session and run: what was to be sent and what was."""
+    levels: Mapping[str, Levels] = field(default_factory=dict)
+    """By tag: what stood at levels over time, all measured runs together."""
     to_store: Baseline | None = None
     stored_as: str | None = None
     """Why the baseline is written: ``recorded``, ``appended``, ``new level``."""

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
+from urllib.request import Request
 
 from pytest_aiperf.common.errors import EndpointError
+from pytest_aiperf.common.header_values import header_values
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
+from pytest_aiperf.config.endpoint_config import EndpointConfig
 from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint
+from pytest_aiperf.engine.address import parse_target
+from pytest_aiperf.engine.plan import LoadPlan
+from pytest_aiperf.engine.proxies import proxies_of
+from pytest_aiperf.engine.request_bytes import api_key
+from pytest_aiperf.measure.connections import connection_settings
 from pytest_aiperf.plugin import plugins
 from pytest_aiperf.plugin.enums import PluginType
 
@@ -27,6 +34,8 @@ class Target:
 
     url: str
     """Request URL, the API's path included."""
+    further_urls: tuple[str, ...] = ()
+    """More of the kind, used in turn with it."""
     model: str
 
 
@@ -34,11 +43,16 @@ def find_target(config: AIPerfConfig) -> Target:
     """Return the target of a measurement; the model is asked for only when the user gave none.
 
     Raises:
-        EndpointError: no model was given and ``/v1/models`` does not name one.
+        EndpointError: no model was given and ``/v1/models`` of the first URL does not name one.
+        ConfigurationError: a certificate, a proxy or a header cannot be used.
     """
     endpoint: type[BaseEndpoint] = plugins.get_class(PluginType.ENDPOINT, config.endpoint.type)
-    url = request_url(config.endpoint.url, endpoint.path)
-    return Target(url=url, model=config.endpoint.model or _first_model(url.removesuffix(endpoint.path)))
+    url, *further = (request_url(base, endpoint.path) for base in config.endpoint.urls)
+    return Target(
+        url=url,
+        further_urls=tuple(further),
+        model=config.endpoint.model or _first_model(url.removesuffix(endpoint.path), config.endpoint),
+    )
 
 
 def request_url(base: str, path: str) -> str:
@@ -51,9 +65,9 @@ def request_url(base: str, path: str) -> str:
     return base + path
 
 
-def _first_model(base: str) -> str:
+def _first_model(base: str, endpoint: EndpointConfig) -> str:
     url = request_url(base, "/v1/models")
-    body = _get_json(url)
+    body = _get_json(url, endpoint)
     listed = body.get("data") if isinstance(body, dict) else None
     first = listed[0] if isinstance(listed, list) and listed else None
     name = first.get("id") if isinstance(first, dict) else None
@@ -62,13 +76,9 @@ def _first_model(base: str) -> str:
     return name
 
 
-def _get_json(url: str) -> Any:
-    request = urllib.request.Request(url, headers={"Accept": "application/json"})
-    if key := os.environ.get("AIPERF_API_KEY"):
-        request.add_unredirected_header("Authorization", f"Bearer {key}")
+def _get_json(url: str, endpoint: EndpointConfig) -> Any:
+    opener, request = _question(url, endpoint)
     hint = "is this an OpenAI-compatible server? (--aiperf-model=NAME skips this question)"
-    # Without the proxies of the environment: the load is sent directly, so this question is too.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_ASK_S) as answer:
             return json.loads(_read(answer))
@@ -78,9 +88,7 @@ def _get_json(url: str) -> Any:
             hint = "the API key in AIPERF_API_KEY is missing or not accepted"
         raise EndpointError(f"GET {url} answered {error.code} {error.reason}: {hint}") from None
     except urllib.error.URLError as error:
-        raise EndpointError(
-            f"cannot reach {url}: {_plain(error.reason)}. Is the server running, and is --aiperf-endpoint right?"
-        ) from None
+        raise EndpointError(_unreachable(url, error.reason)) from None
     except TimeoutError:
         raise EndpointError(f"GET {url} did not answer within {_ASK_S:.0f} s") from None
     except (ValueError, RecursionError):
@@ -89,6 +97,37 @@ def _get_json(url: str) -> Any:
         raise EndpointError(f"cannot reach {url}: {error}. Is the server running?") from None
     except HTTPException as error:
         raise EndpointError(f"GET {url} was not answered in HTTP ({error!r}): {hint}") from None
+
+
+def _question(url: str, endpoint: EndpointConfig) -> tuple[urllib.request.OpenerDirector, Request]:
+    """Return the request and what sends it: by the same proxy and with the same certificates as the load."""
+    plan = LoadPlan(url=url, bodies=[b"-"], concurrency=1, **connection_settings(endpoint))
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})
+    if key := api_key():
+        request.add_unredirected_header("Authorization", f"Bearer {key}")
+    for name, value in header_values(plan.headers).items():
+        request.add_unredirected_header(name, value)
+    (proxy,) = proxies_of(plan, [parse_target(url)])
+    if proxy is not None and proxy.authorization is not None:
+        request.add_unredirected_header("Proxy-Authorization", proxy.authorization)
+    # Without the proxies of the environment, unless they were asked for: the load does not use them either.
+    schemes = {} if proxy is None else {"http": proxy.url, "https": proxy.url}
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler(schemes)]
+    if url.startswith("https:"):
+        from pytest_aiperf.engine.tls import new_context
+
+        handlers.append(urllib.request.HTTPSHandler(context=new_context(plan)))
+    return urllib.request.build_opener(*handlers), request
+
+
+def _unreachable(url: str, reason: object) -> str:
+    import ssl
+
+    if isinstance(reason, ssl.SSLError):
+        from pytest_aiperf.engine.tls import why_no_handshake
+
+        return why_no_handshake(reason, url.removesuffix("/v1/models")).message
+    return f"cannot reach {url}: {_plain(reason)}. Is the server running, and is --aiperf-endpoint right?"
 
 
 def _read(answer: HTTPResponse) -> bytes:

@@ -117,6 +117,26 @@ def check_keywords(keywords: Mapping[str, Any], source: str) -> None:
             raise ConfigurationError(str(error)) from None
     for metric in keywords.get("metrics") or ():
         parse_judged(metric)
+    _check_thresholds(keywords)
     name = keywords.get("name")
     if name is not None and (not isinstance(name, str) or not name):
         raise ConfigurationError(f"name={name!r}: write a text that is not empty")
+
+
+def _check_thresholds(keywords: Mapping[str, Any]) -> None:
+    from pytest_aiperf.common.errors import ConfigurationError, did_you_mean
+    from pytest_aiperf.config.coercion import parse_thresholds
+
+    if keywords.get("goodput"):
+        from pytest_aiperf.metrics.goodput import parse_slos
+
+        parse_slos(parse_thresholds(keywords["goodput"]))  # type: ignore[arg-type]  # checked by `resolve`
+    if keywords.get("validity"):
+        from pytest_aiperf.measure.validity.limits import USUAL
+
+        limits = parse_thresholds(keywords["validity"])
+        unknown = next((check for check in limits if check not in USUAL), None)  # type: ignore[attr-defined]
+        if unknown is not None:
+            raise ConfigurationError(
+                f"validity: there is no check named {unknown!r}{did_you_mean(unknown, USUAL)}"
+            )

@@ -13,7 +13,13 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_aiperf.config.coercion import parse_duration_s, parse_fraction, parse_mapping
+from pytest_aiperf.config.coercion import (
+    parse_duration_s,
+    parse_fraction,
+    parse_headers,
+    parse_mapping,
+    parse_thresholds,
+)
 from pytest_aiperf.pytest_plugin.option_table import OPTIONS, Option
 
 INI_ONLY: Final = {
@@ -68,16 +74,21 @@ def what_is_wrong(option: Option, text: str) -> str | None:
         return f"{text!r} is neither true nor false"
     if option.kind == "str" and not text.strip():
         return "it is empty"
-    if option.kind == "mapping":
-        return _mapping_problem(text)
-    if option.kind in ("int", "float", "duration", "fraction"):
+    if option.kind in _PARSERS:
+        return _parsing_problem(option, text)
+    if option.kind == "workers" and text.strip().lower() == "auto":
+        return None
+    if option.kind in ("int", "float", "duration", "fraction", "workers"):
         return _number_problem(option, text)
     return None
 
 
-def _mapping_problem(text: str) -> str | None:
+_PARSERS: Final = {"mapping": parse_mapping, "thresholds": parse_thresholds, "headers": parse_headers}
+
+
+def _parsing_problem(option: Option, text: str) -> str | None:
     try:
-        parse_mapping(text)
+        _PARSERS[option.kind](text)
     except ValueError as error:
         return str(error)
     return None
@@ -89,6 +100,8 @@ def _number_problem(option: Option, text: str) -> str | None:
     except ValueError:
         return f"{text!r} is not {_NOUN[option.kind]}"
     least, over, most = option.bounds
+    if option.kind == "workers":
+        least = 1  # 0 is what ``auto`` becomes
     if not math.isfinite(value):
         return f"{text!r} is not finite"
     if least is not None and value < least:
@@ -103,13 +116,14 @@ def _number_problem(option: Option, text: str) -> str | None:
 _NOUN: Final = {
     "int": "a whole number",
     "float": "a number",
+    "workers": "a number of processes, or auto",
     "duration": "a time (write 90s, 5m or a number of seconds)",
     "fraction": "a share (write 10% or 0.1)",
 }
 
 
 def _number(kind: str, text: str) -> float:
-    if kind == "int":
+    if kind in ("int", "workers"):
         return int(text)
     parse = {"duration": parse_duration_s, "fraction": parse_fraction}.get(kind, float)
     return float(parse(text))  # type: ignore[arg-type]  # a text always becomes a float, or a ValueError
@@ -188,7 +202,11 @@ def header(config: pytest.Config) -> str | None:
         return None
     endpoint = given.get("endpoint", "no endpoint")
     mode = "record" if categories_of(config) else given.get("mode", "check")
-    shown = [f"{key}={value}" for key, value in given.items() if key not in ("endpoint", "mode", "update")]
+    shown = [
+        key if key == "headers" else f"{key}={value}"  # what a header holds may be meant for the server alone
+        for key, value in given.items()
+        if key not in ("endpoint", "mode", "update")
+    ]
     return f"aiperf: {', '.join([str(endpoint), str(mode), *shown])}"
 
 

@@ -45,12 +45,18 @@ def _shorten(error: BaseException, report: pytest.TestReport) -> None:
             trace.extraline = None
 
 
+def _shown(tag: str) -> bool:
+    from pytest_aiperf.metrics.registry import all_metrics
+
+    return not all_metrics()[tag].hidden
+
+
 def _properties(entries: list[dict[str, Any]]) -> list[tuple[str, object]]:
-    """JUnit properties: the verdict and the median of each metric, builtin types only."""
+    """JUnit properties: the verdict and the median of each metric that is not hidden, builtin types only."""
     found: list[tuple[str, object]] = []
     for entry in entries:
         document = entry["document"]
         prefix = f"aiperf.{document['name']}" if document["name"] else "aiperf"
         found.append((f"{prefix}.verdict", document["verdict"]))
-        found += [(f"{prefix}.{tag}.p50", m["p50"]) for tag, m in document["metrics"].items()]
+        found += [(f"{prefix}.{tag}.p50", m["p50"]) for tag, m in document["metrics"].items() if _shown(tag)]
     return found

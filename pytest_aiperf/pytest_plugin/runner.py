@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from pytest_aiperf.common.errors import (
     MissingBaselineError,
     Regression,
 )
+from pytest_aiperf.config.coercion import parse_urls
 from pytest_aiperf.config.converter import to_aiperf_config
 from pytest_aiperf.config.resolver import Layer, resolve
 from pytest_aiperf.exporters.document import failed_document, measurement_document
@@ -32,8 +34,17 @@ from pytest_aiperf.measure.measurement import Measurement
 from pytest_aiperf.measure.result import Result
 from pytest_aiperf.pytest_plugin import marker, options, roles
 from pytest_aiperf.pytest_plugin.reports import PENDING
+from pytest_aiperf.services.load_pool import LoadPool
+from pytest_aiperf.services.worker_count import free_cpus
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_ERRORS: Final = {
+    "regressed": Regression,
+    "invalid": InvalidMeasurementError,
+    "no_baseline": MissingBaselineError,
+    "not_comparable": MissingBaselineError,
+    "inconclusive": InconclusiveError,
+}
 
 
 class Aiperf:
@@ -82,11 +93,12 @@ class Aiperf:
     async def arun(self, name: str | None = None, **overrides: Any) -> Result:
         """Measure as `run` does, without blocking the event loop; a cancelled task ends the load."""
         __tracebackhide__ = True
-        load = roles.services(self._config).load  # started here: a child dies with the thread that started it
         try:
-            measurement = await asyncio.to_thread(self._measure, name, overrides)
+            # Prepared here: a child that a thread started would die with that thread.
+            request, load = self._prepared(name, overrides)
+            measurement = await asyncio.to_thread(self._measured, request, load)
         except asyncio.CancelledError:
-            load.process.abort()
+            roles.services(self._config).load().abort()
             raise
         except AiperfError as error:
             raise error.with_traceback(None) from None
@@ -95,16 +107,23 @@ class Aiperf:
 
     def _measure(self, name: str | None, overrides: Mapping[str, Any]) -> Measurement:
         __tracebackhide__ = True
+        return self._measured(*self._prepared(name, overrides))
+
+    def _prepared(self, name: str | None, overrides: Mapping[str, Any]) -> tuple[MeasureRequest, LoadPool]:
+        """Return what is to be measured, and the processes that do it, started."""
+        __tracebackhide__ = True
         self._item.stash[marker.MEASURED] = self._item.stash.get(marker.MEASURED, 0) + 1
         name = name if name is not None else marker.merged(self._item).get("name")
-        try:
+        with self._documented(name):
             self._claim(name)
             request = self._request(name, overrides)
-            measurement = measure(request, load=roles.services(self._config).load)
-        except AiperfError as error:
-            document = failed_document(node_id=self._item.nodeid, name=name, reason=str(error))
-            self._keep(document, None)
-            raise
+            workers = request.config.load.workers or free_cpus(request.config.endpoint.urls)
+            return request, roles.services(self._config).load(workers)
+
+    def _measured(self, request: MeasureRequest, load: LoadPool) -> Measurement:
+        __tracebackhide__ = True
+        with self._documented(request.name):
+            measurement = measure(request, load=load)
         stored = None
         if measurement.to_store is not None and measurement.baseline_path is not None:
             stored = [measurement.baseline_path, store.dump(measurement.to_store)]
@@ -112,6 +131,16 @@ class Aiperf:
         document = measurement_document(shown, node_id=self._item.nodeid)
         self._keep(document | {"profile": self._profile}, stored)
         return shown
+
+    @contextmanager
+    def _documented(self, name: str | None) -> Iterator[None]:
+        """A measurement that cannot be made is in the document too."""
+        __tracebackhide__ = True
+        try:
+            yield
+        except AiperfError as error:
+            self._keep(failed_document(node_id=self._item.nodeid, name=name, reason=str(error)), None)
+            raise
 
     def _with_short_path(self, measurement: Measurement) -> Measurement:
         """Name the baseline as seen from the root directory: that is how people and other machines find it."""
@@ -146,10 +175,9 @@ class Aiperf:
                 Layer("ini file", options.ini_values(self._config)),
             ]
         )
-        endpoint = str(self._endpoint)
         config = to_aiperf_config(
             cli,
-            url=roles.services(self._config).resolve(endpoint),
+            url=[roles.services(self._config).resolve(url) for url in parse_urls(str(self._endpoint))],
             tolerance={**options.tolerance_of(self._config), **given.get("tolerance", {})},
             metrics=given.get("metrics"),
         )
@@ -168,8 +196,8 @@ class Aiperf:
 
     def _local_accelerator(self) -> Accelerator | None:
         """The cards of this machine, when the endpoint is on it: another machine's latency says nothing of them."""
-        url = urlsplit(str(self._endpoint))
-        if url.scheme == "mock" or url.hostname not in _LOOPBACK:
+        urls = [urlsplit(url) for url in parse_urls(str(self._endpoint))]
+        if any(url.scheme == "mock" or url.hostname not in _LOOPBACK for url in urls):
             return None
         return roles.services(self._config).accelerator
 
@@ -188,21 +216,15 @@ class Aiperf:
     def _conclude(self, measurement: Measurement) -> None:
         """Turn the verdict into the test's outcome; returns for those that let the test go on."""
         __tracebackhide__ = True
-        text = failure_text(measurement, node_id=self._item.nodeid)
-        if measurement.verdict == "regressed":
-            raise Regression(text)
-        if measurement.verdict == "invalid":
-            raise InvalidMeasurementError(text)
-        if measurement.verdict in ("no_baseline", "not_comparable"):
-            if self._policy("missing", "fail") == "fail":
-                raise MissingBaselineError(text)
+        verdict = measurement.verdict
+        missing = verdict in ("no_baseline", "not_comparable")
+        policy = self._policy("missing", "fail") if missing else self._policy("inconclusive", "warn")
+        if verdict == "inconclusive" and policy == "xfail":
+            pytest.xfail(headline(measurement))
+        if missing and policy != "fail":
             warnings.warn(f"aiperf: {headline(measurement)}", stacklevel=4)
-        if measurement.verdict == "inconclusive":
-            policy = self._policy("inconclusive", "warn")
-            if policy == "fail":
-                raise InconclusiveError(text)
-            if policy == "xfail":
-                pytest.xfail(headline(measurement))
+        elif verdict in _ERRORS and (verdict != "inconclusive" or policy == "fail"):
+            raise _ERRORS[verdict](failure_text(measurement, node_id=self._item.nodeid))
 
     def _policy(self, field: str, default: str) -> str:
         value = options.value_of(self._config, field)

@@ -1,4 +1,4 @@
-"""The processes of one pytest process: one load worker, kept warm, and the embedded servers that tests asked for."""
+"""The processes of one pytest process: the load workers, kept warm, and the embedded servers that tests asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from pytest_aiperf.gpu_telemetry.identity import Accelerator, accelerator_of_this_machine
 from pytest_aiperf.mock_server.options import MockOptions
-from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.load_pool import LoadPool
 from pytest_aiperf.services.mock_service import MockServerProcess
 
 MOCK_SCHEME: Final = "mock://"
@@ -21,16 +21,15 @@ class Services:
 
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
-        self._load: LoadProcess | None = None
+        self._load: LoadPool | None = None
         self._by_url: dict[str, MockServerProcess] = {}
         self._mocks: list[MockServerProcess] = []
 
-    @property
-    def load(self) -> LoadProcess:
-        """The load worker; it is started, not waited for."""
+    def load(self, workers: int = 1) -> LoadPool:
+        """Return the load workers; so many of them are started, not waited for."""
         if self._load is None:
-            self._load = LoadProcess(log_dir=self._log_dir)
-        self._load.start()
+            self._load = LoadPool(log_dir=self._log_dir)
+        self._load.start(workers)
         return self._load
 
     def resolve(self, url: str) -> str:

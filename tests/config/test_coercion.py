@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_aiperf.config.coercion import parse_duration_s, parse_fraction, parse_mapping, parse_str_or_list
+from pytest_aiperf.config.coercion import (
+    parse_duration_s,
+    parse_fraction,
+    parse_headers,
+    parse_mapping,
+    parse_str_or_list,
+    parse_thresholds,
+    parse_urls,
+    parse_workers,
+)
 from pytest_aiperf.config.tolerance import Tolerance, parse_tolerance
 
 
@@ -82,6 +91,37 @@ def test_pairs_and_json_objects_become_a_mapping(text, mapping):
 def test_what_is_no_mapping_is_refused(text):
     with pytest.raises(ValueError, match=r"is not key:value|Expecting|NaN is not a number of JSON"):
         parse_mapping(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["ttft:400 itl:20.5", "ttft:400,itl:20.5", " ttft:400,  itl:20.5 ", '{"ttft": 400, "itl": 20.5}']
+)
+def test_limits_are_set_apart_by_spaces_or_commas(text):
+    assert parse_thresholds(text) == {"ttft": 400, "itl": 20.5}
+
+
+@pytest.mark.parametrize("text", ["ttft", "ttft:fast", "ttft:true", "ttft: 400", ":4"])
+def test_what_is_no_limit_is_refused(text):
+    with pytest.raises(ValueError, match=r"is not key:value|is not a number"):
+        parse_thresholds(text)
+
+
+def test_the_value_of_a_header_stays_text():
+    assert parse_headers("x-tenant: 5, x-key:$KEY,x-url:http://a") == {
+        "x-tenant": "5",
+        "x-key": "$KEY",
+        "x-url": "http://a",
+    }
+    assert parse_headers('{"x-list": "a,b"}') == {"x-list": "a,b"}
+
+
+def test_urls_are_set_apart_by_commas():
+    assert parse_urls("http://a, http://b:80/v1") == ["http://a", "http://b:80/v1"]
+    assert parse_urls("") == [""]
+
+
+def test_workers_are_a_number_or_auto():
+    assert (parse_workers("auto"), parse_workers("3"), parse_workers(2)) == (0, "3", 2)
 
 
 def test_a_mapping_is_copied_not_kept():

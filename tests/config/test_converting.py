@@ -17,8 +17,44 @@ GIVEN = {
     "streaming": False,
     "request_timeout": 7.5,
     "extra_inputs": {"ignore_eos": True},
+    "headers": {"x-tenant": "a", "x-key": "$KEY"},
+    "transport": "aiohttp",
+    "connection_reuse_strategy": "never",
+    "connect_timeout": 1.5,
+    "first_byte_timeout": 2.5,
+    "stall_timeout": 3.5,
+    "insecure": True,
+    "ca_file": "ca.pem",
+    "client_certificate": "own.pem",
+    "client_key": "own.key",
+    "proxy": "env",
     "concurrency": 4,
+    "prefill_concurrency": 3,
+    "concurrency_ramp_duration": 2.0,
+    "ramp_shape": "exponential",
+    "request_rate": 12.5,
+    "arrival_pattern": "gamma",
+    "arrival_smoothness": 2.0,
+    "request_rate_ramp_duration": 4.0,
     "request_count": 50,
+    "benchmark_duration": 60.0,
+    "benchmark_grace_period": 0.0,
+    "warmup_request_count": 0,
+    "workers": 2,
+    "fixed_schedule": "trace.jsonl",
+    "fixed_schedule_start_offset": 5,
+    "fixed_schedule_end_offset": 500,
+    "fixed_schedule_auto_offset": True,
+    "fixed_schedule_speedup": 2.0,
+    "user_centric_rate": 3.0,
+    "num_users": 7,
+    "request_cancellation_rate": 10.0,
+    "request_cancellation_delay": 0.5,
+    "cache_bust": True,
+    "session_turns_mean": 3,
+    "session_turn_delay_mean": 100.0,
+    "goodput": {"ttft": 400.0},
+    "validity": {"error_share": 0.1},
     "isl": 11,
     "osl": 12,
     "seed": 0,
@@ -47,21 +83,133 @@ def test_the_defaults_of_options_and_configuration_agree():
             assert getattr(getattr(config, section), key) == getattr(options, option), option
 
 
+COMPANIONS = {
+    "client_key": {"client_certificate"},
+    "concurrency_ramp_duration": {"concurrency"},
+    "arrival_smoothness": {"arrival_pattern", "request_rate"},
+    "request_rate_ramp_duration": {"request_rate"},
+    "fixed_schedule_start_offset": {"fixed_schedule"},
+    "fixed_schedule_end_offset": {"fixed_schedule"},
+    "fixed_schedule_auto_offset": {"fixed_schedule"},
+    "fixed_schedule_speedup": {"fixed_schedule"},
+    "user_centric_rate": {"num_users"},
+    "num_users": {"user_centric_rate"},
+    "request_cancellation_delay": {"request_cancellation_rate"},
+    "session_turn_delay_mean": {"session_turns_mean"},
+}
+"""Options that say something only beside others."""
+
+
+def given_with_companions(option):
+    return {name: GIVEN[name] for name in (option, *COMPANIONS.get(option, ()))}
+
+
 @pytest.mark.parametrize("option", GIVEN)
 def test_a_given_option_reaches_its_key_and_no_other(option):
     section, key = _KEYS[option]
-    config = to_aiperf_config(CLIConfig(**{option: GIVEN[option]}), url=URL)
+    config = to_aiperf_config(CLIConfig(**given_with_companions(option)), url=URL)
+    others = {_KEYS[name][1] for name in COMPANIONS.get(option, ())}
     assert getattr(getattr(config, section), key) == GIVEN[option]
-    assert getattr(config, section).model_fields_set - {"url", "tolerance"} == {key}
+    assert getattr(config, section).model_fields_set - {"url", "tolerance"} - others == {key}
+
+
+@pytest.mark.parametrize("option", COMPANIONS)
+def test_an_option_without_what_it_belongs_to_is_refused(option):
+    with pytest.raises(ConfigurationError, match=r" takes | without "):
+        to_aiperf_config(CLIConfig(**{option: GIVEN[option]}), url=URL)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"request_rate": 5, "fixed_schedule": "f"}, "request_rate and fixed_schedule are different loads"),
+        (
+            {"request_rate": 5, "user_centric_rate": 5, "num_users": 2},
+            "request_rate and user_centric_rate are",
+        ),
+        (
+            {"fixed_schedule": "f", "fixed_schedule_start_offset": 9, "fixed_schedule_end_offset": 8},
+            "fixed_schedule_start_offset=9 lies after fixed_schedule_end_offset=8",
+        ),
+        (
+            {"fixed_schedule": "f", "fixed_schedule_auto_offset": True, "fixed_schedule_start_offset": 9},
+            "say different things",
+        ),
+        ({"concurrency": 2, "prefill_concurrency": 3}, "prefill_concurrency=3 is more than concurrency=2"),
+        ({"prefill_concurrency": 3, "request_rate": 1, "streaming": False}, "takes streaming"),
+        ({"session_turns_mean": 2, "fixed_schedule": "f"}, "does not go with fixed_schedule"),
+        ({"transport": "wire", "proxy": "http://p:3128"}, "transport=wire knows no proxy"),
+        ({"proxy": "socks5://p:1080"}, "is not of the form http://host:port"),
+        ({"insecure": True, "ca_file": "ca.pem"}, "give one of them"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        to_aiperf_config(CLIConfig(**options), url=URL)
+
+
+def test_credentials_of_a_proxy_are_refused_and_never_shown():
+    with pytest.raises(ConfigurationError, match="write proxy=env") as caught:
+        to_aiperf_config(CLIConfig(proxy="http://me:s3cret@p:3128"), url=URL)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_load_without_times_is_a_closed_loop_of_one():
+    load = to_aiperf_config(CLIConfig(), url=URL).load
+    assert (load.mode, load.concurrency, load.request_count) == ("concurrency", 1, 200)
+
+
+@pytest.mark.parametrize(
+    ("options", "mode"),
+    [
+        ({"request_rate": 5}, "request_rate"),
+        ({"fixed_schedule": "f"}, "fixed_schedule"),
+        ({"user_centric_rate": 5, "num_users": 2}, "user_centric"),
+    ],
+)
+def test_in_the_open_loop_nothing_limits_the_requests_in_flight_unless_it_is_said(options, mode):
+    assert (load := to_aiperf_config(CLIConfig(**options), url=URL).load).mode == mode
+    assert load.concurrency is None
+    assert to_aiperf_config(CLIConfig(**options, concurrency=9), url=URL).load.concurrency == 9
+
+
+def test_a_duration_or_a_file_decides_how_many_requests_there_are_unless_it_is_said():
+    for options in ({"benchmark_duration": "5s"}, {"fixed_schedule": "f"}):
+        assert to_aiperf_config(CLIConfig(**options), url=URL).load.request_count is None
+        assert to_aiperf_config(CLIConfig(**options, request_count=9), url=URL).load.request_count == 9
+
+
+def test_several_urls_are_used_in_turn():
+    config = to_aiperf_config(CLIConfig(), url=["http://a/", "http://b:81/v1"])
+    assert config.endpoint.urls == ("http://a", "http://b:81/v1")
+    with pytest.raises(ConfigurationError, match=r"further_urls: 'ftp://b' is not an http"):
+        to_aiperf_config(CLIConfig(), url=["http://a", "ftp://b"])
 
 
 def test_every_converted_option_is_tried_here():
     assert GIVEN.keys() == _KEYS.keys()
 
 
+APART = {
+    "request_rate",
+    "arrival_pattern",
+    "arrival_smoothness",
+    "request_rate_ramp_duration",
+    "fixed_schedule_auto_offset",
+    "user_centric_rate",
+    "num_users",
+    "session_turns_mean",
+    "session_turn_delay_mean",
+    "insecure",
+    "prefill_concurrency",
+}
+"""Options that some other one excludes."""
+TOGETHER = {name: value for name, value in GIVEN.items() if name not in APART}
+
+
 def test_a_dumped_configuration_loads_to_the_same_one():
     config = to_aiperf_config(
-        CLIConfig(**GIVEN), url=URL, tolerance={"ttft.p50": "15% or 5ms"}, metrics=["itl.p50"]
+        CLIConfig(**TOGETHER), url=URL, tolerance={"ttft.p50": "15% or 5ms"}, metrics=["itl.p50"]
     )
     assert AIPerfConfig.model_validate(config.model_dump()) == config
     assert AIPerfConfig.model_validate_json(config.model_dump_json()) == config

@@ -34,7 +34,7 @@ def test_an_option_is_described_and_in_a_group(name):
     assert isinstance(parameters[0].group, Groups)
     description = FIELDS[name].description
     assert description
-    assert description[0].isupper() or description.startswith(("check:", "mock:"))
+    assert description[0].isupper() or description.startswith(("check:", "pooled:"))
     assert description.rstrip().endswith(".")
 
 

@@ -43,7 +43,7 @@ def test_different_options_come_together_from_different_layers():
     found = resolve(
         [Layer("aiperf.run", {"isl": 5}), Layer("ini file", {"osl": 6}), Layer("environment", {})]
     )
-    assert (found.isl, found.osl, found.concurrency) == (5, 6, 1)
+    assert (found.isl, found.osl, found.seed) == (5, 6, 1)
 
 
 def test_an_unknown_option_is_refused_with_its_source_and_the_nearest_known_one():
@@ -66,6 +66,22 @@ def test_an_unknown_option_is_refused_with_its_source_and_the_nearest_known_one(
         ({"update": "sometimes"}, "update='sometimes': input should be 'missing'"),
         ({"streaming": "maybe"}, "streaming='maybe': input should be a valid boolean"),
         ({"profile": ""}, "profile='': "),
+        ({"request_rate": 0}, "request_rate=0: input should be greater than 0"),
+        ({"request_rate": "inf"}, "request_rate='inf': must be finite, got inf"),
+        (
+            {"arrival_pattern": "bursts"},
+            "arrival_pattern='bursts': input should be 'constant', 'poisson' or 'gamma'",
+        ),
+        (
+            {"request_cancellation_rate": 101},
+            "request_cancellation_rate=101: input should be less than or equal to 100",
+        ),
+        ({"benchmark_duration": "soon"}, "benchmark_duration='soon': 'soon' is not a time; write 90s"),
+        ({"workers": 0}, "workers=0: write a number of processes from 1, or auto"),
+        ({"workers": "some"}, "workers='some': input should be a valid integer"),
+        ({"goodput": "ttft:fast"}, "goodput='ttft:fast': ttft:fast: 'fast' is not a number"),
+        ({"validity": {"error_share": float("nan")}}, "validity=nan: must be finite, got nan"),
+        ({"warmup_request_count": -1}, "warmup_request_count=-1: input should be greater than or equal to 0"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_layer_that_gave_it(values, message):
@@ -79,6 +95,25 @@ def test_a_wrong_value_that_a_stronger_layer_overrides_does_no_harm():
         resolve([Layer("aiperf.run", {"concurrency": 2}), Layer("ini file", {"concurrency": 0})]).concurrency
         == 2
     )
+
+
+SECRET = "sk-1234567890"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        f"authorization: Bearer {SECRET}",
+        {"x-api-key": SECRET},
+        f'{{"x-token": "{SECRET}"',
+        f"{SECRET}",
+        {"x-tenant": 5, "cookie": SECRET},
+    ],
+)
+def test_a_secret_that_was_written_down_is_refused_and_never_shown(headers):
+    with pytest.raises(ConfigurationError, match=r"^command line: headers: ") as caught:
+        resolve([Layer("command line", {"headers": headers})])
+    assert SECRET not in str(caught.value)
 
 
 def test_options_may_come_as_text():

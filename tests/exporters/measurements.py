@@ -128,7 +128,10 @@ MEASURED = Measurement(
     endpoint="http://localhost:8000",
     streaming=True,
     sessions=((run(),) * 3,),
-    pooled={"time_to_first_token": 400 + 3.0 * np.arange(-20, 21)},
+    pooled={
+        "time_to_first_token": 400 + 3.0 * np.arange(-20, 21),
+        "request_throughput": np.full(3, 20.0),
+    },
     validity=(),
     errors=(),
     transport="wire",

@@ -39,13 +39,14 @@ class Bench:
         metrics: list[str] | None = None,
         baseline: bool = True,
         keep: bool = True,
+        url: str | list[str] = "http://127.0.0.1:9",
         **options: Any,
     ) -> Measurement:
         """Measure; what is to be stored is stored, unless not to `keep` it."""
         given = {"model": "m", "osl": 4, "isl": 8, "request_count": 60, "concurrency": 2} | options
         config = to_aiperf_config(
             CLIConfig(**given),
-            url="http://127.0.0.1:9",
+            url=url,
             # Wide enough for a verdict after three runs against a single session.
             tolerance={"ttft.p50": "20%", "itl.p50": "20%", "latency.p95": "20%"} | (tolerance or {}),
             metrics=metrics,

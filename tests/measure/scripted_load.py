@@ -1,7 +1,8 @@
 """A stand-in for the load process: it answers each plan from a model of a server, without sending anything.
 
-The columns that it makes are those of a closed loop: every slot sends its next request as soon as its last one
-ended. Time is virtual: a run takes as long as its requests would have.
+The columns that it makes are those of a closed loop, in which every slot sends its next request as soon as its last one
+ended, or of an open loop, in which requests are sent when they are due. Time is virtual: a run takes as long as its
+requests would have.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Server:
     usage: bool = True
     idle_ms: float = 0.0
     """How long a slot stands empty between two requests."""
+    late_ms: float = 0.0
+    """How much later than due requests are sent (open loop)."""
     coalesced: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
     ends_after: int | None = None
@@ -71,8 +74,10 @@ class ScriptedLoad:
         self._time = time
         self.plans: list[LoadPlan] = []
         self.probes = 0
+        self.workers: list[int] = []
 
-    def run(self, plan: LoadPlan, on_progress=None, *, deadline_s=None) -> RecordBatch:
+    def run(self, plan: LoadPlan, on_progress=None, *, deadline_s=None, workers=1) -> RecordBatch:
+        self.workers.append(workers)
         if len(plan.bodies) == 1:
             self.probes += 1
             server = self._script(0)
@@ -90,7 +95,7 @@ class ScriptedLoad:
 def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:
     """Return the records of one run, in the order of completion."""
     rng = np.random.default_rng(seed)
-    n = len(plan.bodies) if server.ends_after is None else server.ends_after
+    n = _requests(plan, server) if server.ends_after is None else server.ends_after
     osl = server.osl if server.osl is not None else json.loads(plan.bodies[0])["max_tokens"]
     messages = osl if plan.streaming else 1
     factor = np.exp(rng.normal(0, server.noise, n)) * np.where(_spread(n, server.stalled), 3.0, 1.0)
@@ -98,17 +103,28 @@ def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:
     # Content that is not streamed comes whole, at the end.
     first = ttft if plan.streaming else ttft + itl * (osl - 1)
     gaps = itl if plan.streaming else np.zeros(n)
-    starts, slots = _closed_loop(first + gaps * (messages - 1) + server.idle_ms * MS, plan.concurrency)
+    due = None if plan.due_ns is None else plan.due_ns[:n] + server.late_ms * MS
+    lasting = first + gaps * (messages - 1)
+    cancelled = np.zeros(n, dtype=bool)
+    if plan.cancel_after_ns is not None:
+        cancelled = (plan.cancel_after_ns[:n] >= 0) & (plan.cancel_after_ns[:n] < lasting)
+        lasting = np.where(cancelled, plan.cancel_after_ns[:n], lasting)
+    starts, slots = _starts(lasting + server.idle_ms * MS, plan.concurrency, due)
     content = (starts + first)[:, None] + gaps[:, None] * np.arange(messages)
     outcome = np.where(_spread(n, server.failed), Outcome.ERROR, Outcome.OK)
     outcome = np.where(_spread(n, server.truncated), Outcome.TRUNCATED, outcome).astype(np.int8)
-    ends = content[:, -1]
+    outcome[cancelled] = Outcome.CANCELLED
+    ends = np.where(cancelled, starts + lasting, content[:, -1])
+    sent = np.ones(n, dtype=bool) if plan.duration_s is None else starts < plan.duration_s * 1e9
     order = np.argsort(ends, kind="stable")
-    failed = outcome[order] != Outcome.OK
+    order = order[sent[order]]
+    rows = len(order)
+    seen = content[order] <= ends[order][:, None]
+    failed = (outcome[order] == Outcome.ERROR) | (outcome[order] == Outcome.TRUNCATED)
     t0 = starts[order].astype(np.int64)
     facts = RunFacts(
         start_ns=1_700_000_000_000_000_000,
-        end_ns=int(ends.max(initial=0)),
+        end_ns=int(ends[order].max(initial=0)),
         drain_ns=0,
         clock_shift_ns=0,
         cpu_share=0.2,
@@ -116,37 +132,45 @@ def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:
         timestamps="kernel",
         transport="scripted",
         concurrency=plan.concurrency,
-        planned=len(plan.bodies),
+        planned=plan.planned,
+        open_loop=plan.due_ns is not None,
     )
     return RecordBatch(
         facts=replace(facts, **server.facts),
         request_index=order.astype(np.int32),
         slot=slots[order].astype(np.int32),
         outcome=outcome[order],
-        status=np.full(n, 200, dtype=np.int16),
+        status=np.full(rows, 200, dtype=np.int16),
         error=np.where(failed, 0, ABSENT).astype(np.int32),
-        t_plan=t0,
+        t_plan=t0 if plan.due_ns is None else plan.due_ns[order],
         t0=t0,
         t_sent=t0,
         t_hdr=t0,
         t_end=ends[order].astype(np.int64),
         t_output=content[order, 0].astype(np.int64),
-        connecting_ns=np.zeros(n, dtype=np.int64),
-        sent_bytes=np.full(n, 500, dtype=np.int32),
-        received_bytes=np.full(n, 2000, dtype=np.int64),
-        conversation=np.full(n, ABSENT, dtype=np.int32),
-        content_offsets=np.arange(0, (n + 1) * messages, messages, dtype=np.int64),
-        content_ns=content[order].astype(np.int64).ravel(),
-        coalesced=np.full(n, round(server.coalesced * messages), dtype=np.int32),
-        first_tokens=np.ones(n, dtype=np.int32),
-        input_tokens=np.full(n, 128 if server.usage else ABSENT, dtype=np.int32),
-        output_tokens=np.full(n, osl if server.usage else ABSENT, dtype=np.int32),
-        reasoning_tokens=np.full(n, ABSENT, dtype=np.int32),
-        cached_tokens=np.full(n, ABSENT, dtype=np.int32),
+        connecting_ns=np.zeros(rows, dtype=np.int64),
+        sent_bytes=np.full(rows, 500, dtype=np.int32),
+        received_bytes=np.full(rows, 2000, dtype=np.int64),
+        conversation=np.full(rows, ABSENT, dtype=np.int32),
+        content_offsets=np.concatenate(([0], np.cumsum(seen.sum(axis=1)))).astype(np.int64),
+        content_ns=content[order][seen].astype(np.int64),
+        coalesced=np.full(rows, round(server.coalesced * messages), dtype=np.int32),
+        first_tokens=np.ones(rows, dtype=np.int32),
+        input_tokens=np.full(rows, 128 if server.usage else ABSENT, dtype=np.int32),
+        output_tokens=np.full(rows, osl if server.usage else ABSENT, dtype=np.int32),
+        reasoning_tokens=np.full(rows, ABSENT, dtype=np.int32),
+        cached_tokens=np.full(rows, ABSENT, dtype=np.int32),
         errors=(ErrorGroup(type="http", code=503, message="busy", count=int(failed.sum())),)
         if failed.any()
         else (),
     )
+
+
+def _requests(plan: LoadPlan, server: Server) -> int:
+    """How many requests are made up: all that are planned, or more than fit into the duration."""
+    if plan.planned is not None:
+        return plan.planned
+    return int(10 * plan.concurrency * plan.duration_s * 1000 / server.ttft_ms)
 
 
 def _spread(n: int, share: float) -> np.ndarray:
@@ -155,11 +179,15 @@ def _spread(n: int, share: float) -> np.ndarray:
     return np.diff(counts) > 0
 
 
-def _closed_loop(durations_ns: np.ndarray, concurrency: int) -> tuple[np.ndarray, np.ndarray]:
-    """Start and slot of each request, where a slot sends its next one as soon as its last ended."""
-    free = [(0.0, slot) for slot in range(concurrency)]
-    starts, slots = np.zeros(len(durations_ns)), np.zeros(len(durations_ns), dtype=np.int64)
+def _starts(
+    durations_ns: np.ndarray, concurrency: int | None, due_ns: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Start and slot of each request: when it is due, and a slot is free."""
+    n = len(durations_ns)
+    free = [(0.0, slot) for slot in range(n if concurrency is None else concurrency)]
+    starts, slots = np.zeros(n), np.zeros(n, dtype=np.int64)
     for i, duration in enumerate(durations_ns):
-        starts[i], slots[i] = heapq.heappop(free)
+        free_at, slots[i] = heapq.heappop(free)
+        starts[i] = free_at if due_ns is None else max(free_at, due_ns[i])
         heapq.heappush(free, (starts[i] + duration, int(slots[i])))
     return starts, slots

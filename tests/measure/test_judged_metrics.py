@@ -55,9 +55,32 @@ def test_a_tolerance_for_what_this_load_does_not_yield_is_no_error():
     assert list(judged(tolerance={"itl.p50": "15%"}, osl=1)) == ["ttft p50", "latency p95"]
 
 
+def test_an_open_loop_is_judged_by_the_same_figures_and_never_by_its_throughput():
+    assert list(judged(request_rate=10)) == ["ttft p50", "itl p50", "latency p95"]
+    assert list(judged(request_rate=10, tolerance={"throughput": "5%"})) == list(judged(request_rate=10))
+
+
+def test_how_many_requests_a_duration_holds_nobody_knows_so_no_tail_is_judged_unasked():
+    load = {"benchmark_duration": 60}
+    assert list(judged(**load)) == ["ttft p50", "itl p50"]
+    assert list(judged(**load, metrics=["latency.p95"])) == ["latency p95"]
+
+
+def test_goodput_can_be_judged_where_it_has_limits():
+    assert judged(goodput="ttft:400", metrics=["goodput"]) == {"goodput": (0.05, 0)}
+    assert judged(tolerance={"goodput": "3%"}, goodput="ttft:400")["goodput"] == (0.03, 0)
+    assert "goodput" not in judged(tolerance={"goodput": "3%"})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            {"metrics": ["throughput"], "request_rate": 10},
+            "request_throughput cannot be judged: in the open loop it is the rate at which requests are sent",
+        ),
+        ({"metrics": ["goodput"]}, "goodput cannot be judged: it needs goodput limits"),
+        ({"metrics": ["effective_latency"], "request_rate": 1}, "effective_latency is not kept in baselines"),
         (
             {"metrics": ["osl"]},
             "output_sequence_length cannot be judged: neither more nor less of it is better",

@@ -303,3 +303,135 @@ def test_a_metric_that_one_run_lacks_keeps_its_figures_from_the_others(bench):
     measurement = bench.measure(lambda index: Server(usage=index != 2))
     assert [("input_sequence_length" in run.metrics) for run in measurement.runs] == [True, False, True]
     assert measurement.pooled["input_sequence_length"].tolist() == [128] * 120
+
+
+OPEN = {"request_rate": 50.0, "concurrency": None}
+TIMED = {"benchmark_duration": 2.0, "request_count": None}
+
+
+def test_an_open_loop_measures_what_follows_its_warm_up(bench):
+    measurement = bench.measure(**OPEN, arrival_pattern="constant")
+    assert [run.n_ok for run in measurement.runs] == [60, 60, 60]
+    assert measurement.runs[0].window_s == pytest.approx(60 / 50)
+    assert measurement.runs[0].metrics["request_throughput"].value == pytest.approx(50)
+    assert len(bench.load.plans[0].bodies) == 80
+
+
+def test_a_slower_server_under_an_open_loop_is_a_regression(bench):
+    bench.record(**OPEN)
+    measurement = bench.measure(SLOW, **OPEN)
+    assert measurement.verdict == "regressed"
+    assert "request_throughput" not in {c.metric for c in measurement.judgement.comparisons}
+    assert bench.measure(SAME, **OPEN).verdict == "pass"
+
+
+def test_latency_from_the_due_time_counts_the_wait_for_a_slot(bench):
+    """One slot for ten requests a second of 65 ms is enough, for twenty it is not."""
+    for rate, waits in ((10.0, False), (20.0, True)):
+        load = {"request_rate": rate, "arrival_pattern": "constant", "concurrency": 1}
+        measurement = bench.measure(**load, baseline=False, mode="measure")
+        latency, effective = (measurement.pooled[tag] for tag in ("request_latency", "effective_latency"))
+        assert (effective.max() > 2 * latency.max()) == waits
+
+
+def test_an_open_loop_and_a_closed_one_are_not_comparable(bench):
+    bench.record()
+    measurement = bench.measure(**OPEN)
+    assert measurement.verdict == "not_comparable"
+    assert "mode was 'concurrency', is 'request_rate'" in measurement.judgement.reason
+
+
+@pytest.mark.parametrize("change", [{"request_rate": 51.0}, {"arrival_pattern": "constant"}])
+def test_another_open_loop_is_not_comparable(bench, change):
+    bench.record(**OPEN)
+    assert bench.measure(**(OPEN | change)).verdict == "not_comparable"
+
+
+def test_what_was_offered_and_sent_late_is_counted(bench):
+    measurement = bench.measure(Server(late_ms=3), **OPEN, mode="measure", baseline=False)
+    sent = measurement.sendings[0][0]
+    assert (sent.offered, sent.sent, sent.late, sent.cancelled) == (80, 80, 80, 0)
+    assert bench.measure(**OPEN).sendings[0][0].late == 0
+    closed = bench.measure().sendings[0][0]
+    assert (closed.offered, closed.sent, closed.late) == (81, 81, 0)
+
+
+def test_a_duration_ends_a_run_and_not_a_count(bench):
+    measurement = bench.measure(**TIMED)
+    run = measurement.runs[0]
+    assert 2.0 - run.window_s == pytest.approx(0.7, abs=0.1)  # twenty requests of 65 ms at concurrency 2
+    assert run.n_ok == pytest.approx(run.window_s * 2 / 0.065, rel=0.05)
+    assert bench.load.plans[0].planned is None
+    assert measurement.verdict == "no_baseline"
+
+
+def test_a_slower_server_is_found_where_the_duration_ends_the_runs(bench):
+    bench.record(**TIMED)
+    assert bench.measure(SLOW, **TIMED).verdict == "regressed"
+    assert bench.measure(SAME, **TIMED).verdict != "regressed"
+
+
+def test_cancelled_requests_are_neither_good_nor_failed(bench):
+    options = {"request_cancellation_rate": 20.0, "request_cancellation_delay": 0.01, "request_count": 99}
+    measurement = bench.measure(**options)
+    run = measurement.runs[0]
+    assert run.n_err == 0
+    assert 77 <= run.n_ok <= 82
+    assert measurement.verdict == "no_baseline", measurement.judgement.reason
+    assert measurement.errors == []
+    assert measurement.sendings[0][0].cancelled == 20
+
+
+def test_goodput_is_judged_when_it_is_named(bench):
+    """Half of the slow server's answers take longer than what is asked for."""
+    given = OPEN | {"goodput": "latency:75", "metrics": ["goodput"], "tolerance": {"goodput": "10%"}}
+    bench.record(Server(), **given)
+    measurement = bench.measure(Server(noise=0.3), **given)
+    assert measurement.verdict == "regressed"
+    assert measurement.judgement.comparisons[0].metric == "goodput"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"goodput": "tfft:1"}, r"unknown metric 'tfft' \(did you mean 'ttft'\?\)"),
+        ({"validity": {"eror_share": 1}}, r"no check named 'eror_share' \(did you mean 'error_share'\?\)"),
+        ({"fixed_schedule": "no-such-file"}, "there is no such file"),
+    ],
+)
+def test_what_is_wrong_with_a_load_is_told_before_anything_is_sent(bench, options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        bench.measure(**options)
+    assert bench.load.probes == 0
+
+
+def test_a_limit_of_the_user_replaces_the_usual_one(bench):
+    server = Server(failed=0.2)
+    assert bench.measure(server).verdict == "invalid"
+    assert bench.measure(server, validity={"error_share": 0.5}).verdict == "no_baseline"
+
+
+def test_a_quick_run_of_an_open_loop_is_short(bench):
+    bench.measure(**OPEN, mode="quick")
+    assert len(bench.load.plans[0].bodies) == 20
+
+
+def test_what_completes_while_the_concurrency_grows_is_warm_up(bench):
+    measurement = bench.measure(concurrency_ramp_duration=1.5, request_count=100)
+    whole = bench.measure(request_count=100)
+    assert whole.runs[0].n_ok == 100
+    assert 60 < measurement.runs[0].n_ok < 80  # 46 of 120 completions come within 1.5 s
+    assert measurement.runs[0].window_s < whole.runs[0].window_s
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        {"benchmark_duration": 0.5, "request_count": None},
+        {"concurrency_ramp_duration": 60.0},
+    ],
+    ids=["duration", "ramp"],
+)
+def test_a_load_that_is_over_before_it_is_steady_is_no_measurement(bench, load):
+    with pytest.raises(MeasurementError, match=r"all \d+ requests of a run of .* s are warm-up"):
+        bench.measure(**load)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import trustme
 
 from pytest_aiperf.common.errors import EndpointError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
@@ -19,7 +21,14 @@ MODELS = b'{"object": "list", "data": [{"id": "first-model"}, {"id": "second"}]}
 
 
 @contextlib.contextmanager
-def serving(body=MODELS, *, status=200, paths=("/v1/models",), before_answer=lambda: None):
+def serving(
+    body=MODELS,
+    *,
+    status=200,
+    paths=("/v1/models",),
+    before_answer=lambda: None,
+    prepare=lambda server: None,
+):
     """A small HTTP server; yields its URL and the requests that it saw: (path, Authorization)."""
     seen = []
 
@@ -36,7 +45,12 @@ def serving(body=MODELS, *, status=200, paths=("/v1/models",), before_answer=lam
         def log_message(self, *args):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request, client_address):
+            """Of a client that does not trust the certificate."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    prepare(server)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -209,3 +223,66 @@ def test_a_server_that_drips_its_answer_is_given_up(monkeypatch):
 
     with speaking(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", then=drip) as url:
         assert "did not answer within" in refusal(url)
+
+
+def over_tls(server):
+    """Put the server behind TLS; returns the context, to ask for client certificates."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return context
+
+
+AUTHORITY = trustme.CA()
+
+
+def test_a_model_is_asked_for_over_tls_by_whom_the_user_trusts(tmp_path):
+    ca_file = tmp_path / "ca.pem"
+    AUTHORITY.cert_pem.write_to_path(str(ca_file))
+    with serving(prepare=over_tls) as (url, _):
+        https = url.replace("http:", "https:")
+        assert found(https, ca_file=str(ca_file)).model == "first-model"
+        assert found(https, insecure=True).model == "first-model"
+        assert f"the certificate of {https} is not trusted" in refusal(https)
+
+
+def test_a_server_that_asks_for_a_certificate_gets_the_users(tmp_path):
+    client = AUTHORITY.issue_cert("client@example.test")
+    certificate, key = tmp_path / "own.pem", tmp_path / "own.key"
+    client.cert_chain_pems[0].write_to_path(str(certificate))
+    client.private_key_pem.write_to_path(str(key))
+
+    def asking(server):
+        context = over_tls(server)
+        context.verify_mode = ssl.CERT_REQUIRED
+        AUTHORITY.configure_trust(context)
+
+    with serving(prepare=asking) as (url, _):
+        https = url.replace("http:", "https:")
+        own = {"client_certificate": str(certificate), "client_key": str(key)}
+        assert found(https, insecure=True, **own).model == "first-model"
+        with pytest.raises(EndpointError):
+            found(https, insecure=True)
+
+
+def test_a_model_is_asked_for_through_the_proxy():
+    """A plain request to a proxy names the whole URL; nothing listens where it would lead."""
+    with serving(paths=("http://server.invalid/v1/models",)) as (proxy, seen):
+        assert found("http://server.invalid", proxy=proxy).model == "first-model"
+    assert [path for path, _ in seen] == ["http://server.invalid/v1/models"]
+
+
+def test_a_proxy_of_the_environment_is_used_when_asked_for_and_only_then(monkeypatch):
+    with serving(paths=("http://server.invalid/v1/models",)) as (proxy, _):
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert found("http://server.invalid", proxy="env").model == "first-model"
+        assert "cannot reach http://server.invalid" in refusal("http://server.invalid")
+
+
+def test_the_users_headers_go_with_the_question(monkeypatch):
+    monkeypatch.setenv("TENANT_KEY", "Bearer from-the-environment")
+    with serving() as (url, seen):
+        found(url, headers={"Authorization": "$TENANT_KEY"})
+    assert seen == [("/v1/models", "Bearer from-the-environment")]

@@ -1,0 +1,48 @@
+"""Options that say what is measured: the server and the API that it speaks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from pytest_aiperf.config.cli_parameter import CLIParameter, Groups
+from pytest_aiperf.config.coercion import parse_headers
+
+
+class EndpointOptions(BaseModel):
+    """The server under test."""
+
+    endpoint: Annotated[
+        str | None,
+        Field(
+            description="URL of the server under test, e.g. http://localhost:8000; several with commas, used in turn. "
+            "mock:// starts the embedded server. Without it, performance tests are skipped."
+        ),
+        CLIParameter(name=("--endpoint", "--url"), group=Groups.ENDPOINT, metavar="URL"),
+    ] = None
+    model: Annotated[
+        str | None,
+        Field(description="Model name to send. Default: the first that the server's /v1/models lists."),
+        CLIParameter(name=("--model",), group=Groups.ENDPOINT, marker=True, metavar="NAME"),
+    ] = None
+    endpoint_type: Annotated[
+        str,
+        Field(description="API that the endpoint speaks: a registered endpoint name."),
+        CLIParameter(name=("--endpoint-type",), group=Groups.ENDPOINT, marker=True, metavar="NAME"),
+    ] = "chat"
+    streaming: Annotated[
+        bool,
+        Field(description="Ask for a stream of messages; without it there is no TTFT and no ITL."),
+        CLIParameter(name=("--streaming",), group=Groups.ENDPOINT, marker=True),
+    ] = True
+    headers: Annotated[
+        dict[str, str] | None,
+        BeforeValidator(parse_headers),
+        Field(
+            description="Further request headers: name:value pairs separated by commas, or a JSON object. A "
+            "value $NAME is read from the environment when the requests are sent; secrets are "
+            "accepted in this form only."
+        ),
+        CLIParameter(name=("--header",), group=Groups.ENDPOINT, marker=True, metavar="NAME:VALUE"),
+    ] = None
