@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from pytest_aiperf.mock_server.script import Script
 
 READ_BYTES: Final = 65_536
-_SO_TIMESTAMPNS: Final = 35  # Linux; Python has no name for it
-_LINUX: Final = sys.platform == "linux"
 _LINGER_RESET: Final = struct.pack("ii", 1, 0)
 _unpack_stamp = struct.Struct("qq").unpack_from
 
@@ -60,8 +57,6 @@ class Connection:
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if _LINUX:
-            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._sock = sock
         self._send = sock.send
         self._recvmsg = sock.recvmsg

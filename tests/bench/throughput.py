@@ -1,81 +1,100 @@
-"""How many streamed requests a second one load process records in full.
+"""How many streamed requests a second one load process takes, every one recorded in full.
 
-    python tests/bench/throughput.py [--requests N] [--rounds N]
+    python tests/bench/throughput.py [--requests N] [--rounds N] [--quick]
 
-16-token streams without delay, 64 slots, every request with its full record. The server is a C program on the other
-core (compiled here; `cc` is needed), so that the client is what limits. Where `wrk` is installed, its rate against
-the same server in the same round is the yardstick: a bare C client that records nothing. Prints a table and a JSON
-line.
+16-token streams without delay, 64 slots. The rate counts from the first send to the run's summary in hand, records
+brought over from the load process and all metrics computed. The server is a C program on the other core, so that the
+client is what limits. Where `wrk` is installed, its rate with the same request (method, headers and body as the load
+engine sends them, taken from its socket) in the same round is the yardstick: a bare C client that records nothing.
+Beside it a plain aiohttp client on uvloop, which parses as it reads.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import re
 import shutil
-import statistics
+import socket
 import subprocess
-import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
+
+from clients import BODY, aiohttp_load, load_process
+from figures import Figure, publish
+from token_server import token_server
+
+from pytest_aiperf.engine.plan import LoadPlan
+from pytest_aiperf.measure.run_data import summarise
+from pytest_aiperf.measure.run_window import RunWindow
+from pytest_aiperf.metrics.base_metric import MetricContext
+from pytest_aiperf.services.load_worker import LoadProcess
 
 SLOTS = 64
 TOKENS = 16
-WRK_S = 2
-LOAD = """
-import json, sys, time
-from pytest_aiperf.engine import LoadPlan, run_load
-from pytest_aiperf.engine.loop import run
-url, requests, slots = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-body = b'{"model":"m","messages":[{"role":"user","content":"' + b"x" * 400 + b'"}],"stream":true}'
-def plan(n):
-    return LoadPlan(url=url, bodies=[body] * n, concurrency=slots)
-run(run_load(plan(2000)))
-began, cpu = time.perf_counter(), time.process_time()
-batch = run(run_load(plan(requests)))
-took_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
-assert len(batch) == requests and not batch.errors and (batch.content_count() == batch.output_tokens).all()
-print(json.dumps({"rate": requests / took_s, "cpu_us": cpu_s / requests * 1e6, "timestamps": batch.facts.timestamps}))
-"""
+WRK_S = 3
+SET_BY_WRK = ("host", "content-length")
 
 
-@contextlib.contextmanager
-def token_server():
-    with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "token_server"
-        source = Path(__file__).with_name("token_server.c")
-        subprocess.run(["cc", "-O2", "-o", program, source], check=True)
-        server = subprocess.Popen([program, str(TOKENS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        try:
-            yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1/chat/completions"
-        finally:
-            server.communicate(timeout=10)
+def load_rate(load: LoadProcess, url: str, requests: int) -> tuple[float, float]:
+    """Return requests/s, and µs of the load process's CPU for each."""
+    plan = LoadPlan(url=url, bodies=[BODY] * requests, concurrency=SLOTS)
+    batch = load.run(plan)
+    window, context = RunWindow(warm_up=0, measured=requests), MetricContext(asked_osl=TOKENS)
+    data = summarise(batch, window, context=context, stall_threshold_ms=None)
+    in_hand_ns = time.time_ns()
+    assert data.summary.n_ok == requests, batch.errors
+    facts = batch.facts
+    first_ns = facts.start_ns + int(batch.t0.min())
+    return requests / (in_hand_ns - first_ns) * 1e9, facts.cpu_share * facts.end_ns / requests / 1e3
 
 
-def load_rate(url: str, requests: int) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, url, str(requests), str(SLOTS)],
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=300,
-    )
-    return json.loads(done.stdout)
+def sent_by_the_engine(load: LoadProcess) -> tuple[dict[str, str], str]:
+    """Return headers and body of a request as they leave the engine's socket."""
+    data = b""
+
+    def answer(listener: socket.socket) -> None:
+        nonlocal data
+        connection, _ = listener.accept()
+        with connection:
+            while not data.endswith(BODY):
+                data += connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/chat/completions"
+        load.run(LoadPlan(url=url, bodies=[BODY], concurrency=1, request_timeout_s=30))
+    head, _, body = data.decode().partition("\r\n\r\n")
+    return dict(line.split(": ", 1) for line in head.split("\r\n")[1:]), body
 
 
-def wrk_rate(url: str) -> float | None:
+def wrk_script(headers: dict[str, str], body: str) -> Iterator[str]:
+    yield 'wrk.method = "POST"'
+    yield f"wrk.body = [[{body}]]"
+    for name, value in headers.items():
+        if name.lower() not in SET_BY_WRK:
+            yield f'wrk.headers["{name}"] = "{value}"'
+
+
+def wrk_rate(url: str, script: Path) -> float:
     if shutil.which("wrk") is None:
-        return None
+        return float("nan")
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{SLOTS}", f"-d{WRK_S}", url],
+        ["wrk", "-t1", f"-c{SLOTS}", f"-d{WRK_S}", "-s", script, url],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
         timeout=60,
     )
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
+    assert "Non-2xx" not in done.stdout, done.stdout
+    found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    assert found is not None
+    return float(found[1])
 
 
 def main() -> None:
@@ -84,34 +103,33 @@ def main() -> None:
     )
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="two rounds of fewer requests")
     options = parser.parse_args()
-    rounds = []
-    print(f"{'round':>5} {'requests/s':>11} {'CPU µs/request':>15} {'wrk':>9} {'ratio':>6}")
-    with token_server() as url:
-        for number in range(1, options.rounds + 1):
-            load = load_rate(url, options.requests)
-            wrk = wrk_rate(url)
-            ratio = load["rate"] / wrk if wrk else float("nan")
-            rounds.append((load["rate"], load["cpu_us"], ratio))
+    requests, rounds = (30_000, 2) if options.quick else (options.requests, options.rounds)
+    rows: list[tuple[float, float, float, float, float]] = []
+    print(f"{'round':>6} {'requests/s':>11} {'CPU µs/request':>15} {'wrk':>9} {'ratio':>6} {'aiohttp':>9}")
+    with token_server(TOKENS) as server, load_process() as load, tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "request.lua"
+        script.write_text("\n".join(wrk_script(*sent_by_the_engine(load))))
+        load_rate(load, server.url, 2000)
+        for number in range(1, rounds + 1):
+            rate, cpu_us = load_rate(load, server.url, requests)
+            wrk = wrk_rate(server.url, script)
+            plain = aiohttp_load(server.url, SLOTS, requests // 10)
+            aiohttp = len(plain["requests"]) / plain["took_s"]
+            rows.append((rate, cpu_us, wrk, rate / wrk, aiohttp))
             print(
-                f"{number:>5} {load['rate']:>11,.0f} {load['cpu_us']:>15.1f} {wrk or 0:>9,.0f} {ratio:>6.2f}"
+                f"{number:>6} {rate:>11,.0f} {cpu_us:>15.1f} {wrk:>9,.0f} {rate / wrk:>6.2f} {aiohttp:>9,.0f}",
+                flush=True,
             )
-    rate, cpu_us, ratio = (statistics.median(column) for column in zip(*rounds, strict=True))
-    print(f"{'median':>5} {rate:>10,.0f} {cpu_us:>15.1f} {'':>9} {ratio:>6.2f}   goal: 25,000 and 0.30")
-    print(
-        json.dumps(
-            {
-                "benchmark": "throughput",
-                "at": time.strftime("%Y-%m-%dT%H:%M:%S"),
-                "slots": SLOTS,
-                "tokens": TOKENS,
-                "requests_per_s": round(rate),
-                "best_requests_per_s": round(max(r[0] for r in rounds)),
-                "cpu_us_per_request": round(cpu_us, 1),
-                "ratio_to_wrk": round(ratio, 3) if ratio == ratio else None,
-            }
-        )
-    )
+    rate, cpu_us, wrk, ratio, aiohttp = (median(column) for column in zip(*rows, strict=True))
+    figures = [
+        Figure(name="requests/s, one load process", value=rate, unit="1/s", at_least=25_000, aiohttp=aiohttp),
+        Figure(name="ratio to wrk", value=ratio, unit="", at_least=0.3, aiohttp=aiohttp / wrk),
+        Figure(name="CPU of the load process", value=cpu_us, unit="µs/request"),
+        Figure(name="wrk, the same request", value=wrk, unit="1/s"),
+    ]
+    publish("throughput", figures, slots=SLOTS, tokens=TOKENS, requests=requests, rounds=rounds)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import signal
+import sys
+import termios
 import threading
 import time
 
+import pytest
 from mock_process import raw_chat, read_until, wait_until
 
 from pytest_aiperf.mock_server.send_log import NOT_LOGGED, SendLog
@@ -27,6 +34,33 @@ def test_the_log_tells_id_receipt_sends_and_outcome(start_mock):
     assert (good["id"], good["outcome"], len(good["sent_ns"])) == ("r-7", "ok", 3)
     assert (bad["id"], bad["outcome"], bad["sent_ns"]) == ("", "http_404", [])
     assert before < good["t_recv_ns"] < good["sent_ns"][0] < good["sent_ns"][2] < bad["t_recv_ns"] < after
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the kernel's receive stamps")
+@pytest.mark.parametrize("connected", [True, False], ids=["open_connection", "not_yet_accepted"])
+def test_receipt_is_when_the_kernel_had_the_request_and_not_when_the_server_got_round_to_it(
+    start_mock, connected
+):
+    mock = start_mock()
+    mock.chat(max_tokens=1)  # stamping is on by now
+    with mock.connect() if connected else contextlib.nullcontext() as early:
+        if early is not None:
+            early.sendall(raw_chat(stream=True, max_tokens=1))
+            read_until(early, b"0\r\n\r\n")
+        os.kill(mock.process.pid, signal.SIGSTOP)
+        try:
+            with early or mock.connect() as sock:
+                sock.sendall(raw_chat(stream=True, max_tokens=1, headers="X-Request-Id: held\r\n"))
+                wait_until(
+                    lambda: not int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+                )
+                acknowledged_ns = time.time_ns()
+                os.kill(mock.process.pid, signal.SIGCONT)
+                read_until(sock, b"0\r\n\r\n")
+        finally:
+            os.kill(mock.process.pid, signal.SIGCONT)
+    (row,) = [row for row in mock.log()["requests"] if row["id"] == "held"]
+    assert row["t_recv_ns"] < acknowledged_ns < row["sent_ns"][0]
 
 
 def test_the_log_can_be_read_and_cleared_while_a_stream_runs(start_mock):
