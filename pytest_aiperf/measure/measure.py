@@ -118,6 +118,7 @@ class _Measuring:
     def _record(self) -> Judgement:
         """Five runs; the comparison only tells an accepted change of level from one more session of the same."""
         self._runs("run", RECORD_RUNS)
+        self.maker.check_session(self.data[0])
         if self.comparable is None:
             return Judgement(verdict="measured", reason="recorded")
         judgement = self._case(self.comparable).judge(self._summaries(0), Policy().looks.index(RECORD_RUNS))
@@ -127,17 +128,20 @@ class _Measuring:
         looks = Policy().looks
         if self.comparable is None or self.config.verdict.mode == "measure":
             self._runs("run", looks[0])
+            self.maker.check_session(self.data[0])
             return self._without_verdict()
         case = self._case(self.comparable)
         judgement = Judgement(verdict="inconclusive", reason="")
         for look, runs in enumerate(looks):
             if look and not self._time_for(runs - looks[look - 1]):
                 note = "the time budget (--aiperf-max-time) allows no more runs"
-                return replace(judgement, reason=f"{judgement.reason}; {note}")
+                judgement = replace(judgement, reason=f"{judgement.reason}; {note}")
+                break
             self._runs("run", runs)
             judgement = case.judge(self._summaries(0), look)
             if self._broken_checks() or not judgement.more_runs_help:
                 break
+        self.maker.check_session(self.data[0])
         if judgement.verdict == "regressed" and not self._broken_checks():
             return self._confirmed(case, judgement, look)
         return judgement
@@ -163,6 +167,7 @@ class _Measuring:
         self.data.append([])
         self.maker.rehearse()
         self._runs("confirmation", CONFIRM_RUNS)
+        self.maker.check_session(self.data[1])
         return case.confirm(self._summaries(0), self._summaries(1), look)
 
     def _runs(self, phase: str, until: int) -> None:
@@ -248,7 +253,8 @@ class _Measuring:
         """Told by the first run already: the others would be of the same length."""
         if self.comparable is None or self.config.verdict.mode == "quick":
             return
-        self.maker.checks.extend(check_length(self.comparable, session, fatal=self._judges()))
+        limits, fatal = Limits(self.config), self._judges()
+        self.maker.checks.extend(check_length(self.comparable, session, limits, fatal=fatal))
 
     def _key(self) -> BaselineKey:
         return BaselineKey(

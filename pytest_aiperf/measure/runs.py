@@ -15,7 +15,8 @@ from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.measure.plan import single_request
 from pytest_aiperf.measure.run_data import RunData, summarise
 from pytest_aiperf.measure.run_window import RunWindow, context_of, run_window_of
-from pytest_aiperf.measure.validity import Check, check_run
+from pytest_aiperf.measure.tenants import TenantWatch
+from pytest_aiperf.measure.validity import SPOILT_FROM_OUTSIDE, Check, check_run, check_steady
 from pytest_aiperf.measure.workload import Workload
 from pytest_aiperf.metrics.base_metric import MetricContext
 from pytest_aiperf.services.worker_count import free_cpus, workers_for
@@ -24,7 +25,6 @@ REPEATS: Final = 2
 """A run that something outside spoilt (busy client, stepped clock) is made again so often in a measurement."""
 SETTLE_S: Final = 1.0
 """Pause before that: what spoils a run seldom lasts."""
-_SPOILT: Final = ("client_cpu_share", "clock_step_ms", "littles_law")
 
 
 class LoadRunner(Protocol):
@@ -75,11 +75,13 @@ class RunMaker:
     """Load processes; with ``auto`` one, until the rehearsal has shown how many are needed."""
     window: RunWindow = field(init=False)
     context: MetricContext = field(init=False)
+    tenants: TenantWatch = field(init=False)
 
     def __post_init__(self) -> None:
         self.workers = self.config.load.workers or 1
         self.window = run_window_of(self.config, self.workload)
         self.context = context_of(self.config, self.workload)
+        self.tenants = TenantWatch(config=self.config)
 
     def rehearse(self) -> None:
         """Send the whole workload once and throw the figures away: caches fill, clocks rise, compilers finish.
@@ -92,6 +94,11 @@ class RunMaker:
             self.workers = _workers_needed(self.plan, batch)
         if not (batch.outcome == Outcome.OK).any():
             raise EndpointError(f"{self.plan.url}: no request succeeded. {describe_errors(batch.errors)}")
+        self.tenants.begin()
+
+    def check_session(self, runs: Sequence[RunData]) -> None:
+        """Check what only the runs of a session together tell; `rehearse` began it."""
+        self.checks.extend([*self.tenants.check(), *check_steady(runs, self.config)])
 
     def probe(self) -> None:
         """Send single requests until one succeeds, at most three, for each URL: a wrong one is told at once.
@@ -126,7 +133,7 @@ class RunMaker:
             )
             _require_requests(data)
             checks = check_run(data, self.config)
-            spoilt = any(c.check in _SPOILT and not c.ok and c.fatal for c in checks)
+            spoilt = any(c.check in SPOILT_FROM_OUTSIDE and not c.ok and c.fatal for c in checks)
             if spoilt and self.repeated < REPEATS:
                 self.repeated += 1
                 time.sleep(SETTLE_S)
@@ -153,6 +160,7 @@ class RunMaker:
             raise MeasurementError(
                 f"{plan.url}: the run ended before any request did: {batch.facts.cut_short}"
             )
+        self.tenants.sent(batch)
         return batch
 
 

@@ -77,7 +77,7 @@ def _first_model(base: str, endpoint: EndpointConfig) -> str:
 
 
 def _get_json(url: str, endpoint: EndpointConfig) -> Any:
-    opener, request = _question(url, endpoint)
+    opener, request = question(url, endpoint)
     hint = "is this an OpenAI-compatible server? (--aiperf-model=NAME skips this question)"
     try:
         with opener.open(request, timeout=_ASK_S) as answer:
@@ -99,7 +99,7 @@ def _get_json(url: str, endpoint: EndpointConfig) -> Any:
         raise EndpointError(f"GET {url} was not answered in HTTP ({error!r}): {hint}") from None
 
 
-def _question(url: str, endpoint: EndpointConfig) -> tuple[urllib.request.OpenerDirector, Request]:
+def question(url: str, endpoint: EndpointConfig) -> tuple[urllib.request.OpenerDirector, Request]:
     """Return the request and what sends it: by the same proxy and with the same certificates as the load."""
     plan = LoadPlan(url=url, bodies=[b"-"], concurrency=1, **connection_settings(endpoint))
     request = urllib.request.Request(url, headers={"Accept": "application/json"})

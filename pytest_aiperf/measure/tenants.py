@@ -17,7 +17,7 @@ from typing import Final, Literal
 from pytest_aiperf.common.records import ABSENT, RecordBatch
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint
-from pytest_aiperf.measure.target import _question
+from pytest_aiperf.measure.target import question
 from pytest_aiperf.measure.validity.check import Check
 from pytest_aiperf.measure.validity.limits import Limits
 from pytest_aiperf.plugin import plugins
@@ -125,7 +125,7 @@ class TenantWatch:
         return list(dict.fromkeys(f"{base}/metrics" for base in bases))
 
     def _read(self, url: str) -> Reading | None:
-        opener, request = _question(url, self.config.endpoint)
+        opener, request = question(url, self.config.endpoint)
         # Some servers answer with OpenMetrics or protobuf where they may.
         request.add_header("Accept", "text/plain; version=0.0.4")
         try:

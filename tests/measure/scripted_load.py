@@ -36,6 +36,7 @@ class Server:
     """Share of requests that take three times as long."""
     osl: int | None = None
     """None: what is asked for."""
+    isl: int = 128
     usage: bool = True
     idle_ms: float = 0.0
     """How long a slot stands empty between two requests."""
@@ -156,7 +157,7 @@ def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:
         content_ns=content[order][seen].astype(np.int64),
         coalesced=np.full(rows, round(server.coalesced * messages), dtype=np.int32),
         first_tokens=np.ones(rows, dtype=np.int32),
-        input_tokens=np.full(rows, 128 if server.usage else ABSENT, dtype=np.int32),
+        input_tokens=np.full(rows, server.isl if server.usage else ABSENT, dtype=np.int32),
         output_tokens=np.full(rows, osl if server.usage else ABSENT, dtype=np.int32),
         reasoning_tokens=np.full(rows, ABSENT, dtype=np.int32),
         cached_tokens=np.full(rows, ABSENT, dtype=np.int32),

@@ -6,6 +6,8 @@ import pytest
 from scripted_load import Server
 
 from pytest_aiperf.common.errors import BaselineError, ConfigurationError, EndpointError, MeasurementError
+from pytest_aiperf.measure.tenants import TenantWatch
+from pytest_aiperf.measure.validity import Check
 
 SAME, SLOW, FAST = Server(), Server().slower(1.5), Server().slower(0.6)
 
@@ -182,6 +184,57 @@ def test_tokens_counted_in_another_way_than_the_baselines_are_not_compared(bench
         in measurement.judgement.reason
     )
     assert len(measurement.runs) == 1
+
+
+def test_prompts_that_the_server_counts_otherwise_than_the_baselines_are_not_compared(bench):
+    bench.record()
+    measurement = bench.measure(Server(isl=150))
+    assert measurement.verdict == "invalid"
+    assert "The prompts are 150 tokens long, the baseline's were 128" in measurement.judgement.reason
+
+
+class Neighbour:
+    """Stands for the counters of a server that another client used in some of the sessions."""
+
+    def __init__(self, monkeypatch, *, in_session):
+        self.begun = 0
+        monkeypatch.setattr(TenantWatch, "begin", self.begin)
+        monkeypatch.setattr(TenantWatch, "check", self.check)
+        self.in_session = in_session
+
+    def begin(self):
+        self.begun += 1
+
+    def check(self):
+        busy = self.begun == self.in_session
+        yield Check(check="other_tenants", value=float(busy), limit=0.02, ok=not busy, advice="somebody else")
+
+
+@pytest.mark.parametrize("server", [SAME, SLOW])
+def test_a_session_in_which_the_server_served_others_is_no_measurement(bench, monkeypatch, server):
+    bench.record()
+    Neighbour(monkeypatch, in_session=1)
+    measurement = bench.measure(server)
+    assert measurement.verdict == "invalid"
+    assert "somebody else" in measurement.judgement.reason
+    assert len(measurement.sessions) == 1
+
+
+def test_others_in_the_session_that_should_confirm_make_the_measurement_invalid(bench, monkeypatch):
+    bench.record()
+    neighbour = Neighbour(monkeypatch, in_session=2)
+    measurement = bench.measure(SLOW)
+    assert (measurement.verdict, neighbour.begun) == ("invalid", 2)
+
+
+def test_a_recording_beside_others_is_not_stored(bench, monkeypatch):
+    Neighbour(monkeypatch, in_session=1)
+    assert bench.measure(SAME, update=frozenset({"all"})).to_store is None
+
+
+def test_every_session_is_asked_whether_it_was_steady(bench):
+    measurement = bench.measure(SAME, mode="measure", request_count=200)
+    assert [check.ok for check in measurement.validity if check.check == "steady_state"] == [True]
 
 
 def test_quick_mode_makes_one_short_run_and_compares_nothing(bench):

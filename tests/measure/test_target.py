@@ -137,7 +137,7 @@ def test_the_api_key_comes_from_the_environment(monkeypatch):
     assert [key for _, key in seen] == [None, "Bearer sesame"]
 
 
-def test_the_question_goes_the_way_of_the_load_past_proxies(monkeypatch):
+def test_thequestion_goes_the_way_of_the_load_past_proxies(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -281,7 +281,7 @@ def test_a_proxy_of_the_environment_is_used_when_asked_for_and_only_then(monkeyp
         assert "cannot reach http://server.invalid" in refusal("http://server.invalid")
 
 
-def test_the_users_headers_go_with_the_question(monkeypatch):
+def test_the_users_headers_go_with_thequestion(monkeypatch):
     monkeypatch.setenv("TENANT_KEY", "Bearer from-the-environment")
     with serving() as (url, seen):
         found(url, headers={"Authorization": "$TENANT_KEY"})

@@ -285,6 +285,7 @@ def test_baselines_keep_what_can_be_judged_and_nothing_else():
         "time_to_first_token",
         "time_to_second_token",
         "request_latency",
+        "effective_latency",
         "inter_token_latency",
         "output_sequence_length",
         "input_sequence_length",

@@ -24,6 +24,7 @@ class EffectiveLatency(BaseRecordMetric):
     group: ClassVar[Group] = "latency"
     display_order = 310
     open_loop_only = True
+    stored = True
 
     def values(self, run: RunColumns) -> Floats:
         """Return ``(n,)`` milliseconds."""
