@@ -18,9 +18,14 @@ _PERIOD_NS: Final = 10_000_000
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end on uvloop, or on asyncio's own loop where uvloop is not installed."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    """Run a coroutine to its end, on a loop of its own."""
+    with new_runner() as runner:
         return runner.run(main)
+
+
+def new_runner() -> asyncio.Runner:
+    """Return what runs coroutines on uvloop, or on asyncio's own loop where uvloop is not installed."""
+    return asyncio.Runner(loop_factory=_loop_factory())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

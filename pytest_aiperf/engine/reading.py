@@ -2,7 +2,8 @@
 
 They are read a few at a time, each few in a turn of the loop of its own. When 512 streams end together, reading all of
 their answers at once takes longer than the gap between two tokens; what comes meanwhile is merged in the socket under
-the stamp of its last segment, and a first token gets that of the second.
+the stamp of its last segment, and a first token gets that of the second. The more are waiting, the more are read in one
+turn: so that they do not fill the memory where answers come faster than so few at a time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Final
 from pytest_aiperf.engine.transport import Exchange
 
 _A_FEW: Final = 8
+_SHARE: Final = 16
+"""Of those that wait, one in so many is read beyond a few."""
 
 
 class Reading:
@@ -44,7 +47,7 @@ class Reading:
 
     def _read(self) -> None:
         waiting = self._waiting
-        for _ in range(min(_A_FEW, len(waiting))):
+        for _ in range(min(_A_FEW + len(waiting) // _SHARE, len(waiting))):
             self._record(waiting.popleft())
         if waiting:
             self._loop.call_soon(self._read)

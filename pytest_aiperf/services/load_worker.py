@@ -65,11 +65,16 @@ class LoadWorker:
         from pytest_aiperf.plugin.enums import PluginType
 
         plugins.get_class(PluginType.ENDPOINT, "chat")
-        loop.run(asyncio.sleep(0))
+        self._runner = loop.new_runner()
+        self._runner.run(asyncio.sleep(0))
         return {}
 
     def serve(self) -> None:
-        """Answer plans until told to stop."""
+        """Answer plans until told to stop, all on one loop: a new one takes longer than a short plan's requests."""
+        with self._runner:
+            self._serve()
+
+    def _serve(self) -> None:
         from pytest_aiperf.engine import LoadPlan
 
         while not self._stopping:
@@ -86,10 +91,8 @@ class LoadWorker:
                 raise MalformedFrameError(f"a load worker does not understand {kind!r}")
 
     def _answer(self, plan: LoadPlan, *, together: bool) -> None:
-        from pytest_aiperf.engine import loop
-
         try:
-            batch = loop.run(self._run(plan, together=together))
+            batch = self._runner.run(self._run(plan, together=together))
         except AiperfError as error:
             self._channel.send(FAILED, failure.to_payload(error))
         else:

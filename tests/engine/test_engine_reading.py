@@ -37,11 +37,33 @@ def test_every_answer_is_read_once_and_in_order():
     assert [event for event in events_of(100) if event != "else"] == list(range(100))
 
 
-def test_the_loop_gets_its_turn_after_every_few():
+def turns_of(answers: int) -> list[int]:
+    """How many answers are read between two turns of the loop."""
     turns = [0]
-    for event in events_of(100):
+    for event in events_of(answers):
         if event == "else":
             turns.append(0)
         else:
             turns[-1] += 1
-    assert max(turns) == 8
+    return turns
+
+
+def test_the_loop_gets_its_turn_after_every_few():
+    assert max(turns_of(15)) == 8
+    assert max(turns_of(512)) == 8 + 512 // 16
+
+
+def test_what_waits_does_not_grow_without_end_however_much_comes():
+    """As many come in each turn as in a closed loop of 64 slots."""
+
+    async def main() -> int:
+        loop, longest = asyncio.get_running_loop(), 0
+        reading = Reading(loop, lambda _: None, lambda: None)
+        for _ in range(1000):
+            for number in range(64):
+                reading.add(number)
+            longest = max(longest, len(reading))
+            await asyncio.sleep(0)
+        return longest
+
+    assert asyncio.run(main()) < 1200
