@@ -19,6 +19,7 @@ import socket
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pytest_aiperf.common.errors import MeasurementError
@@ -101,7 +102,8 @@ class LeaseBroker:
         """End the broker and every connection. Idempotent."""
         if not self._closing:
             self._closing = True
-            self._orders.send(b"!")
+            with suppress(BrokenPipeError):  # it was busy, has seen that already, and is gone
+                self._orders.send(b"!")
             self._thread.join(_REPLY_S)
             self._orders.close()
 

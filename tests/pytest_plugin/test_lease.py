@@ -341,6 +341,16 @@ def test_the_end_of_the_broker_ends_the_wait(lease, broker):
         lease().acquire(exclusive=True, owner="b")
 
 
+def test_a_broker_can_be_closed_that_has_seen_the_end_before_it_was_told(broker):
+    """It was busy with a stranger when the end came. Chance in life; here the end is set before the call."""
+    broker._closing = True
+    with socket.create_connection(broker.address, timeout=PATIENCE_S):
+        broker._thread.join(PATIENCE_S)
+    assert not broker._thread.is_alive()
+    broker._closing = False
+    broker.close()
+
+
 def test_the_address_and_the_token_are_builtin_types_for_the_way_to_a_worker(broker):
     host, port = broker.address
     assert (type(host), type(port), type(broker.token)) == (str, int, str)
