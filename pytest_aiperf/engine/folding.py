@@ -78,7 +78,8 @@ def fold(parts: Sequence[bytes], spelling: Spelling, limit_bytes: int) -> Folded
     if end - first < _WORTHWHILE or len(parts) - (end - first) > _MOST_LEFT:
         return None
     row = parts[first:end]
-    texts = [piece[text : close - len(opening)] for piece in row]
+    rest = close - len(opening)
+    texts = [piece[text:rest] for piece in row]
     joined = b"".join(row)
     if before + (behind + before).join(texts) + behind != joined or len(joined) > limit_bytes:
         return None

@@ -49,21 +49,22 @@ def turns_of(answers: int) -> list[int]:
 
 
 def test_the_loop_gets_its_turn_after_every_few():
-    assert max(turns_of(15)) == 8
-    assert max(turns_of(512)) == 8 + 512 // 16
+    turns = turns_of(512)
+    assert max(turns) == 64 + 512 // 8
+    assert sum(1 for answers in turns if answers) > 4
 
 
 def test_what_waits_does_not_grow_without_end_however_much_comes():
-    """As many come in each turn as in a closed loop of 64 slots."""
+    """As many come in each turn as in a closed loop of 256 slots."""
 
     async def main() -> int:
         loop, longest = asyncio.get_running_loop(), 0
         reading = Reading(loop, lambda _: None, lambda: None)
         for _ in range(1000):
-            for number in range(64):
+            for number in range(256):
                 reading.add(number)
             longest = max(longest, len(reading))
             await asyncio.sleep(0)
         return longest
 
-    assert asyncio.run(main()) < 1200
+    assert asyncio.run(main()) < 2000
