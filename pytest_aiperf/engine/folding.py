@@ -57,7 +57,8 @@ class Folded(NamedTuple):
         """
         left = [*parts[: self.first + 1], *parts[self.end - 1 :]]
         data = [piece[6:-2] for piece in left if piece.startswith(_PREFIX) and piece.endswith(_END)]
-        return None if len(data) < len(left) or b"\n" in b"".join(data) else data
+        joined = b"".join(data)
+        return None if len(data) < len(left) or b"\n" in joined or b"\r" in joined else data
 
 
 def fold(parts: Sequence[bytes], spelling: Spelling, limit_bytes: int) -> Folded | None:

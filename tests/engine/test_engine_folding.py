@@ -144,6 +144,8 @@ def test_an_error_within_a_row_is_found():
         chunk({"reasoning_content": "c"}),
         b": a comment\n\n",
         chunk({"content": "c"}).replace(b"\n\n", b"\r\n\r\n"),
+        chunk({"content": "c"}).replace(b"{", b"{\r", 1),
+        chunk({"content": "c"}).replace(b"{", b"{\n", 1),
         chunk({"content": "c"}) + chunk({"content": "d"}),
         chunk({"content": "c"})[:-1],
         b'data: {"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":"\t"},"finish_reason":null}]}\n\n',
@@ -153,7 +155,7 @@ def test_an_error_within_a_row_is_found():
         b"event: x\ndata: {}\n\n",
     ],
 )
-@pytest.mark.parametrize("at", [0, 1, 2, 4, 7])
+@pytest.mark.parametrize("at", [0, 1, 2, 4, 7, 8])
 def test_one_odd_message_anywhere_changes_nothing_but_the_way(odd, at):
     parts = stream_of("abcdef")
     parts.insert(at, odd)
@@ -215,7 +217,7 @@ def test_any_streams_read_one_after_the_other_say_what_they_say_alone(streams):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(0, 2000), st.integers(0, 255), st.integers(0, 2))
+@given(st.integers(0, 2000), st.integers(0, 255) | st.sampled_from(b'\r\n\0"\\'), st.integers(0, 2))
 def test_a_single_changed_byte_is_seen(position, byte, kind):
     parts = stream_of("abcdefg")
     reader = AnswerReader(PLAN, ChatEndpoint())
