@@ -6,28 +6,19 @@ Everything comes from the generated table; pydantic is not imported here.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import pytest
 
-from pytest_aiperf.config.coercion import (
-    parse_duration_s,
-    parse_fraction,
-    parse_headers,
-    parse_mapping,
-    parse_thresholds,
-)
 from pytest_aiperf.pytest_plugin.option_table import OPTIONS, Option
 
 INI_ONLY: Final = {
     "aiperf_tolerance": "Allowed worsening by metric, one a line: ttft.p99 = 15% or 5ms",
     "aiperf_judge": "false measures without a baseline (default: true)",
 }
-_TRUE: Final = ("true", "yes", "on", "1")
-_FALSE: Final = ("false", "no", "off", "0")
+TRUE: Final = ("true", "yes", "on", "1")
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -55,7 +46,7 @@ def _add(group: Any, option: Option) -> None:
 
 def _checker(option: Option) -> Callable[[str], str]:
     def check(text: str) -> str:
-        problem = what_is_wrong(option, text)
+        problem = _problem(option, text)
         if problem:
             raise argparse.ArgumentTypeError(problem)
         return text
@@ -63,85 +54,22 @@ def _checker(option: Option) -> Callable[[str], str]:
     return check
 
 
-def what_is_wrong(option: Option, text: str) -> str | None:
-    """Return why this text cannot be the option's value, None when it can."""
-    if option.kind == "choice" and text not in option.choices:
-        return f"{text!r} is not one of {', '.join(option.choices)}"
-    if option.kind == "list" and (unknown := [t for t in _items(text) if t not in option.choices]):
-        hint = f"; to name a test after it, write --aiperf-{option.flag}={option.bare}" if option.bare else ""
-        return f"{unknown[0]!r} is not one of {', '.join(option.choices)}{hint}"
-    if option.kind == "bool" and text.lower() not in (*_TRUE, *_FALSE):
-        return f"{text!r} is neither true nor false"
-    if option.kind == "str" and not text.strip():
-        return "it is empty"
-    if option.kind in _PARSERS:
-        return _parsing_problem(option, text)
-    if option.kind == "workers" and text.strip().lower() == "auto":
-        return None
-    if option.kind in ("int", "float", "duration", "fraction", "workers"):
-        return _number_problem(option, text)
-    return None
-
-
-_PARSERS: Final = {"mapping": parse_mapping, "thresholds": parse_thresholds, "headers": parse_headers}
-
-
-def _parsing_problem(option: Option, text: str) -> str | None:
-    try:
-        _PARSERS[option.kind](text)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _number_problem(option: Option, text: str) -> str | None:
-    try:
-        value = _number(option.kind, text.strip())
-    except ValueError:
-        return f"{text!r} is not {_NOUN[option.kind]}"
-    least, over, most = option.bounds
-    if option.kind == "workers":
-        least = 1  # 0 is what ``auto`` becomes
-    if not math.isfinite(value):
-        return f"{text!r} is not finite"
-    if least is not None and value < least:
-        return f"must be at least {least:g}, got {text}"
-    if over is not None and value <= over:
-        return f"must be more than {over:g}, got {text}"
-    if most is not None and value > most:
-        return f"must be at most {most:g}, got {text}"
-    return None
-
-
-_NOUN: Final = {
-    "int": "a whole number",
-    "float": "a number",
-    "workers": "a number of processes, or auto",
-    "duration": "a time (write 90s, 5m or a number of seconds)",
-    "fraction": "a share (write 10% or 0.1)",
-}
-
-
-def _number(kind: str, text: str) -> float:
-    if kind in ("int", "workers"):
-        return int(text)
-    parse = {"duration": parse_duration_s, "fraction": parse_fraction}.get(kind, float)
-    return float(parse(text))  # type: ignore[arg-type]  # a text always becomes a float, or a ValueError
-
-
-def _items(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
-
-
 def check_ini(config: pytest.Config) -> None:
     """Raise a UsageError for an ini value or environment variable that cannot be; exit status 4, before collection."""
     for source, values in (("ini file", ini_values(config)), ("environment", environment_values())):
-        for option in OPTIONS:
+        for option in OPTIONS if values else ():
             text = values.get(option.field)
-            problem = what_is_wrong(option, text) if isinstance(text, str) else None
+            problem = _problem(option, text) if isinstance(text, str) else None
             if problem:
                 name = _name_in(source, option)
                 raise pytest.UsageError(f"{source}: {name}: {problem}")
+
+
+def _problem(option: Option, text: str) -> str | None:
+    """Return why a text cannot be the option's value; what it takes to tell is imported where one is given."""
+    from pytest_aiperf.pytest_plugin.option_checks import what_is_wrong
+
+    return what_is_wrong(option, text)
 
 
 def _name_in(source: str, option: Option) -> str:
@@ -177,12 +105,12 @@ def value_of(config: pytest.Config, field: str) -> Any:
 def flag_of(config: pytest.Config, field: str) -> bool:
     """Return a boolean plugin-level option."""
     value = value_of(config, field)
-    return value.lower() in _TRUE if isinstance(value, str) else bool(value)
+    return value.lower() in TRUE if isinstance(value, str) else bool(value)
 
 
 def categories_of(config: pytest.Config) -> frozenset[str]:
     """Return what ``--aiperf-update`` names."""
-    return frozenset(_items(value_of(config, "update") or ""))
+    return frozenset(item for text in (value_of(config, "update") or "").split(",") if (item := text.strip()))
 
 
 def tolerance_of(config: pytest.Config) -> Mapping[str, str]:

@@ -6,8 +6,8 @@ import chat_endpoint
 import pytest
 from perf_suite import SLOW
 
+from pytest_aiperf.pytest_plugin.option_checks import what_is_wrong
 from pytest_aiperf.pytest_plugin.option_table import OPTIONS
-from pytest_aiperf.pytest_plugin.options import what_is_wrong
 
 
 def one_test(arguments: str) -> str:

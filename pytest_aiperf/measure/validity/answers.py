@@ -40,6 +40,7 @@ def check_coalesced(run: RunData, config: AIPerfConfig, limits: Limits) -> Itera
         "coalesced_share",
         float(run.batch.coalesced[run.inside].sum()) / messages,
         "Most messages came several to a read: the server or a proxy buffers the stream, "
-        "so TTST and inter-chunk times say little (TTFT and ITL are not affected).",
+        "so TTST and inter-chunk times say little, and TTFT where the first message is among them; "
+        "ITL is not affected.",
         fatal=False,
     )
