@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from pytest_aiperf.common.records import Outcome, RecordBatch
+from pytest_aiperf.common.records import ABSENT, Outcome, RecordBatch
 
 LATE_NS: Final = 1_000_000
 """A request that leaves its schedule by less is on time."""
@@ -20,6 +20,7 @@ class Sending:
     offered: int
     """What the plan holds; where a duration ends a closed loop, what was sent."""
     sent: int
+    """Without those that were given up because a turn before them failed."""
     late: int
     """Sent more than `LATE_NS` after they were due; 0 in a closed loop."""
     cancelled: int
@@ -36,7 +37,7 @@ def sending_of(batch: RecordBatch) -> Sending:
     late = np.count_nonzero(batch.t0 - batch.t_plan > LATE_NS) if facts.open_loop else 0
     return Sending(
         offered=len(batch) if facts.planned is None else facts.planned,
-        sent=len(batch),
+        sent=int(np.count_nonzero(batch.t0 != ABSENT)),
         late=int(late),
         cancelled=int(np.count_nonzero(batch.outcome == Outcome.CANCELLED)),
         reopened=facts.reopened,

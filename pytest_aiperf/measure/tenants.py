@@ -91,7 +91,7 @@ class TenantWatch:
 
     def sent(self, batch: RecordBatch) -> None:
         """Take note of the requests of one run, those of probes and rehearsals too."""
-        self._requests += len(batch)
+        self._requests += int((batch.t0 != ABSENT).sum())  # the others were given up, not sent
         known = (batch.output_tokens != ABSENT).all()
         told = int(batch.output_tokens.sum()) if known else None
         self._tokens = None if told is None or self._tokens is None else self._tokens + told
