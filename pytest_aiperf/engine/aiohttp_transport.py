@@ -41,7 +41,7 @@ class AiohttpTransport(WireTransport):
         if self._opener is None:
             self._opener = Opener(self._context, self._plan.connect_timeout_s)
         held = await self._first(self._opener, target, proxy)
-        pool = self._new_pool(target, self._way(self._opener, target, proxy))
+        pool = self._new_pool(self._way(self._opener, target, proxy))
 
         def begin(connection: Connection) -> None:
             assert isinstance(connection, AiohttpConnection)

@@ -1,9 +1,9 @@
 """PYTEST_DONT_REWRITE. Leaves out of a stream what need not be decoded to be counted.
 
-Nearly all messages of a token stream are the same bytes but for one JSON string, the token. Decoding each of them is
-half of what a request costs the load process. Here such a row is folded to its first and its last message; what is
-left is decoded and read as ever, and the ones between count as the two that frame them. A row is folded only if every
-message in it has the bytes of the first around a string that is not empty and holds no quote, no backslash and no
+Nearly all messages of a token stream are the same bytes but for one JSON string, the token. Decoding each of them
+would be most of what a request costs the load process. Here such a row is folded to its first and its last message;
+what is left is decoded and read as ever, and the ones between count as the two that frame them. A row is folded only if
+every message in it has the bytes of the first around a string that is not empty and holds no quote, no backslash and no
 control character, so that whatever reads JSON would find the same there but for the text of that string.
 
 What is left differs little from stream to stream: in the texts of those two messages and in the stream's id. Without

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import time_ns
 
 from pytest_aiperf.common.errors import EndpointError
-from pytest_aiperf.engine.address import Target, reason_of
+from pytest_aiperf.engine.address import reason_of
 from pytest_aiperf.engine.connection import Connection, Owner
 from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.engine.response_reader import ResponseReader
@@ -23,7 +23,6 @@ class Pool:
     def __init__(
         self,
         plan: LoadPlan,
-        target: Target,
         shelf: Shelf,
         connections: set[Connection],
         on_end: Callable[[Exchange], None],
@@ -31,7 +30,6 @@ class Pool:
     ) -> None:
         """`connections` are those of all pools: each adds its own and takes them out again."""
         self._plan = plan
-        self._target = target
         self._shelf = shelf
         self._connections = connections
         self._on_end = on_end

@@ -3,8 +3,8 @@
 They are read a few at a time, each few in a turn of the loop of its own. When 512 streams end together, reading all of
 their answers at once takes longer than the gap between two tokens; what comes meanwhile is merged in the socket under
 the stamp of its last segment, and a first token gets that of the second. The more are waiting, the more are read in one
-turn: where answers come faster than so few at a time, those that wait would fill the memory, and already what leaves
-the processor's cache costs a request a quarter more.
+turn: where answers come faster than so few at a time, those that wait would fill the memory, and what has left the
+processor's cache takes longer to read.
 """
 
 from __future__ import annotations

@@ -93,14 +93,14 @@ class WireTransport:
     async def _open_pool(self, target: Target, connections: int) -> Pool:
         timeout_s = self._plan.connect_timeout_s
         address, sock = await first_to_accept(await resolve(target, timeout_s), timeout_s)
-        pool = self._new_pool(target, self._way_to(target, address))
+        pool = self._new_pool(self._way_to(target, address))
         await pool.open(lambda connection: connection.adopt(sock), connections)
         return pool
 
-    def _new_pool(self, target: Target, way: NewConnection) -> Pool:
+    def _new_pool(self, way: NewConnection) -> Pool:
         reuse = self._plan.connection_reuse
         on_end = self._end_of_turn if reuse == "sticky" else self._on_end
-        return Pool(self._plan, target, new_shelf(reuse), self._connections, on_end, way)
+        return Pool(self._plan, new_shelf(reuse), self._connections, on_end, way)
 
     def _way_to(self, target: Target, address: Address) -> NewConnection:
         assert self._readiness is not None
