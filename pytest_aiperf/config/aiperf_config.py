@@ -29,6 +29,10 @@ class VerdictConfig(BaseConfig):
     """How it is judged."""
 
     mode: Literal["check", "measure", "quick"] = Field(default="check", description="What the run is for.")
+    runs: int = Field(default=8, ge=3, le=100, description="Most runs of a measurement.")
+    alpha: FiniteFloat = Field(
+        default=0.01, gt=0, le=0.2, description="Chance of a false alarm, of all metrics together."
+    )
     max_time_s: FiniteFloat | None = Field(default=None, gt=0, description="Time budget of the measurement.")
     max_mde: FiniteFloat | None = Field(default=None, gt=0, description="Largest MDE that a pass may have.")
     strict: bool = Field(default=False, description="The whole interval must lie beyond the tolerance.")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.config.cli_config import CLIConfig
+from pytest_aiperf.config.endpoint_config import EndpointConfig
 from pytest_aiperf.config.resolver import plain_message
 from pytest_aiperf.config.tolerance import parse_tolerance
 
@@ -59,6 +60,8 @@ _KEYS: Final[Mapping[str, tuple[str, str]]] = {
     "session_turns_mean": ("input", "turns"),
     "session_turn_delay_mean": ("input", "turn_delay_ms"),
     "mode": ("verdict", "mode"),
+    "num_profile_runs": ("verdict", "runs"),
+    "alpha": ("verdict", "alpha"),
     "max_time": ("verdict", "max_time_s"),
     "max_mde": ("verdict", "max_mde"),
     "strict": ("verdict", "strict"),
@@ -98,3 +101,18 @@ def to_aiperf_config(
         raise ConfigurationError(f"{'.'.join(map(str, problem['loc']))}: {plain_message(problem)}") from None
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def elsewhere(config: AIPerfConfig, urls: Sequence[str]) -> AIPerfConfig:
+    """Return the configuration of the same measurement at other URLs.
+
+    Raises:
+        ConfigurationError: one of them cannot be used.
+    """
+    first, *further = urls
+    given = config.endpoint.model_dump() | {"url": first, "further_urls": tuple(further)}
+    try:
+        endpoint = EndpointConfig.model_validate(given)
+    except ValidationError as error:
+        raise ConfigurationError(f"against: {plain_message(error.errors(include_url=False)[0])}") from None
+    return config.model_copy(update={"endpoint": endpoint})

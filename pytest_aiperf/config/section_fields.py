@@ -57,6 +57,9 @@ INPUT_FIELDS: Final = frozenset(
 VERDICT_FIELDS: Final = frozenset(
     {
         "mode",
+        "against",
+        "num_profile_runs",
+        "alpha",
         "max_time",
         "max_mde",
         "inconclusive",

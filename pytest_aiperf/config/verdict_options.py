@@ -29,6 +29,35 @@ class VerdictOptions(BaseModel):
         ),
         CLIParameter(name=("--mode",), group=Groups.VERDICT),
     ] = "check"
+    against: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="URL of a second server to compare with, instead of a stored baseline: both are measured "
+            "now, their runs in turn. mock:// starts an embedded one.",
+        ),
+        CLIParameter(name=("--against",), group=Groups.VERDICT, marker=True, metavar="URL"),
+    ] = None
+    num_profile_runs: Annotated[
+        int,
+        Field(
+            ge=3,
+            le=100,
+            description="Most runs of a measurement. It ends earlier when it knows: the verdict is looked at after "
+            "three, after about half, and after all.",
+        ),
+        CLIParameter(name=("--num-profile-runs",), group=Groups.MULTI_RUN, marker=True, metavar="N"),
+    ] = 8
+    alpha: Annotated[
+        FiniteFloat,
+        BeforeValidator(parse_fraction),
+        Field(
+            gt=0,
+            le=0.2,
+            description="Largest chance of a false alarm, of all judged metrics of a measurement together, e.g. 1%%.",
+        ),
+        CLIParameter(name=("--alpha",), group=Groups.VERDICT, metavar="PERCENT"),
+    ] = 0.01
     max_time: Annotated[
         FiniteFloat | None,
         BeforeValidator(parse_duration_s),

@@ -42,6 +42,10 @@ class Policy:
     relation: Relation = "same_host"
     tau: float | None = None
     """Calibrated sd of log(value) between sessions; None takes the prior of the relation."""
+    tau_df: float | None = None
+    """Degrees of freedom of a calibrated `tau`; None: it counts for as much as the prior does."""
+    run_sd: float | None = None
+    """Calibrated sd of log(value) between runs of a session; None takes what the runs say of themselves."""
     strict: bool = False
     looks: tuple[int, ...] = (3, 5, 8)
     alpha_fail: tuple[float, ...] = (0.003, 0.003, 0.004)

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_aiperf.baseline.schema import Baseline, Distribution, Run, Session, SingleValue
+from pytest_aiperf.baseline.schema import Baseline, Distribution, Run, SingleValue, Variance
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.config.tolerance import Tolerance
-from pytest_aiperf.judge.holm import MetricSamples
 from pytest_aiperf.judge.run_summary import min_requests
 from pytest_aiperf.judge.samples import Policy, Relation, RunStat
 from pytest_aiperf.measure.run_data import JUDGEABLE
+from pytest_aiperf.measure.terms import Terms
 from pytest_aiperf.metrics.registry import all_metrics, parse_judged, short_name
 
 DEFAULT_TOLERANCE: Final = Tolerance(relative=0.05)
@@ -129,29 +129,25 @@ def _tolerance(tag: str, statistic: str, given: Mapping[tuple[str, str], Toleran
     return chosen
 
 
-def samples(
-    metric: JudgedMetric,
-    baseline: Sequence[Session],
-    candidate: Sequence[Sequence[Run]],
-    config: AIPerfConfig,
-    host: str,
-) -> MetricSamples:
-    """Return one metric's values on both sides and the policy by which they are compared."""
-    relation: Relation = "same_host" if all(s.environment.host == host for s in baseline) else "same_part"
+def policy_of(
+    metric: JudgedMetric, terms: Terms, *, relation: Relation, calibrated: Variance | None = None
+) -> Policy:
+    """Return how a metric is judged: its own tolerance and direction, the measurement's terms, what is known of it."""
     definition = all_metrics()[metric.tag]
-    policy = Policy(
+    return Policy(
         tolerance=metric.tolerance.relative,
         floor=metric.tolerance.floor,
         direction="higher" if definition.direction == "higher" else "lower",
         relation=relation,
-        strict=config.verdict.strict,
+        tau=calibrated.tau if calibrated else None,
+        tau_df=calibrated.df if calibrated else None,
+        run_sd=calibrated.run_sd if calibrated else None,
+        strict=terms.strict,
+        looks=terms.looks,
+        alpha_fail=terms.alpha_fail,
+        alpha_pass=terms.alpha_pass,
         min_requests=metric.min_requests,
         deterministic=definition.deterministic,
-    )
-    return MetricSamples(
-        baseline=[[run_value(run, metric) for run in session.runs] for session in baseline],
-        candidate=[[run_value(run, metric) for run in runs] for runs in candidate],
-        policy=policy,
     )
 
 

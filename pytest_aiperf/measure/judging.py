@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from pytest_aiperf.baseline.schema import Run, Session
-from pytest_aiperf.config.aiperf_config import AIPerfConfig
+from pytest_aiperf.baseline.schema import Run, Session, Variance
 from pytest_aiperf.judge.confirmation import confirm_metrics
 from pytest_aiperf.judge.error_gate import judge_errors
 from pytest_aiperf.judge.holm import MetricSamples, judge_metrics
@@ -14,8 +13,9 @@ from pytest_aiperf.judge.interval import run_interval
 from pytest_aiperf.judge.samples import Decision, Policy, RunStat
 from pytest_aiperf.judge.stall_gate import judge_stalls
 from pytest_aiperf.judge.verdict import another_look, combine, limit_mde
-from pytest_aiperf.measure.judged import JudgedMetric, samples
+from pytest_aiperf.measure.judged import JudgedMetric, policy_of, run_value
 from pytest_aiperf.measure.measurement import Comparison, Judgement
+from pytest_aiperf.measure.terms import Terms
 
 Sessions = Sequence[Sequence[Run]]
 ERRORS = "error_share"
@@ -28,22 +28,24 @@ _MAX_ERROR_SHARE = 0.05
 class Case:
     """One test's baseline and what is judged about it."""
 
-    config: AIPerfConfig
+    terms: Terms
     metrics: Sequence[JudgedMetric]
     baseline: Sequence[Session]
-    host: str
+    """The sessions that are compared, the anchor first."""
+    host: str | None
     """Where this measurement runs, to tell the same machine from another."""
+    variance: Mapping[str, Variance] = field(default_factory=dict)
+    """Calibrated, by judged metric."""
 
     def judge(self, runs: Sequence[Run], look: int) -> Judgement:
         """Judge the runs so far at one of the planned looks."""
         decisions = self._decide([runs], look)
         verdict, reason = combine(decisions)
-        looks = len(Policy().looks)
         return Judgement(
             verdict=verdict,
             reason=reason,
             comparisons=self._comparisons([runs], decisions),
-            more_runs_help=another_look(decisions, look, looks),
+            more_runs_help=another_look(decisions, look, len(self.terms.looks)),
         )
 
     def confirm(self, first: Sequence[Run], second: Sequence[Run], look: int) -> Judgement:
@@ -65,11 +67,11 @@ class Case:
         decisions: dict[str, Decision] = {}
         if _error_share(candidate) <= _MAX_ERROR_SHARE:
             decisions.update(judge_metrics(self._samples(candidate), look))
-            if self.config.verdict.max_mde is not None:
-                decisions = {n: limit_mde(d, self.config.verdict.max_mde) for n, d in decisions.items()}
+            if self.terms.max_mde is not None:
+                decisions = {name: limit_mde(one, self.terms.max_mde) for name, one in decisions.items()}
             decisions.update(self._stalls(candidate, look))
         before = _totals([session.runs for session in self.baseline])
-        decisions[ERRORS] = judge_errors(before, _totals(candidate), alpha=_alpha(look))
+        decisions[ERRORS] = judge_errors(before, _totals(candidate), alpha=self.terms.alpha_fail[look])
         return decisions
 
     def _stalls(self, candidate: Sessions, look: int) -> Mapping[str, Decision]:
@@ -77,10 +79,26 @@ class Case:
         now = [[(r.stalls.count, r.n_ok) for r in runs if r.stalls] for runs in candidate]
         if not any(before) or not any(now):
             return {}
-        return {STALLS: judge_stalls(before, now, alpha=_alpha(look))}
+        return {STALLS: judge_stalls(before, now, alpha=self.terms.alpha_fail[look])}
 
     def _samples(self, candidate: Sessions) -> dict[str, MetricSamples]:
-        return {m.name: samples(m, self.baseline, candidate, self.config, self.host) for m in self.metrics}
+        return {
+            metric.name: MetricSamples(
+                baseline=[[run_value(run, metric) for run in session.runs] for session in self.baseline],
+                candidate=[[run_value(run, metric) for run in runs] for runs in candidate],
+                policy=self._policy(metric),
+            )
+            for metric in self.metrics
+        }
+
+    def _policy(self, metric: JudgedMetric) -> Policy:
+        same_host = all(session.environment.host == self.host for session in self.baseline)
+        return policy_of(
+            metric,
+            self.terms,
+            relation="paired" if self.terms.paired else "same_host" if same_host else "same_part",
+            calibrated=self.variance.get(metric.name),
+        )
 
     def _comparisons(self, candidate: Sessions, decisions: Mapping[str, Decision]) -> Sequence[Comparison]:
         pairs = self._samples(candidate)
@@ -170,7 +188,3 @@ def _stall_share(side: Sessions) -> float:
     runs = [run for session in side for run in session if run.stalls]
     total = sum(run.n_ok for run in runs)
     return sum(run.stalls.count for run in runs if run.stalls) / total if total else 0.0
-
-
-def _alpha(look: int) -> float:
-    return Policy().alpha_fail[look]

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Run
+from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Environment, Run
 from pytest_aiperf.common.records import ErrorGroup
+from pytest_aiperf.measure.judged import JudgedMetric
 from pytest_aiperf.measure.sending import Sending
+from pytest_aiperf.measure.terms import Terms
 from pytest_aiperf.measure.validity import Check
 from pytest_aiperf.metrics.base_metric import Floats, Levels
 
@@ -36,6 +38,18 @@ class Comparison:
     tolerance: float | None = None
     mde: float | None = None
     improved: bool = False
+    against: Literal["baseline", "anchor"] = "baseline"
+    """``anchor``: with the pinned session alone, so that many small steps in one direction show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something that is another than when the baseline was recorded, and does not forbid the comparison."""
+
+    name: str
+    """As people call it: ``server``, ``client``, ``host``."""
+    before: str
+    now: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +88,17 @@ class Measurement:
     osl_source: str
     started_at: str
     duration_s: float
+    environment: Environment
+    """Soft facts of this measurement, as a session of a baseline has them."""
+    judged: Sequence[JudgedMetric] = ()
+    terms: Terms = field(default_factory=Terms)
+    against: str | None = None
+    """URL of the server that it was compared with; None: with a stored baseline, or with nothing."""
+    changes: Sequence[Change] = ()
+    """Since the newest session of the baseline."""
     baseline_path: str | None = None
     baseline: Baseline | None = None
-    """The stored baseline as it was before this measurement."""
+    """The stored baseline as it was before this measurement; the runs of the other server, where there is one."""
     connection_reuse: str = "pooled"
     insecure: bool = False
     """Certificates were not verified."""

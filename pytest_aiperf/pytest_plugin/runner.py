@@ -177,7 +177,7 @@ class Aiperf:
         )
         config = to_aiperf_config(
             cli,
-            url=[roles.services(self._config).resolve(url) for url in parse_urls(str(self._endpoint))],
+            url=self._resolved(str(self._endpoint)),
             tolerance={**options.tolerance_of(self._config), **given.get("tolerance", {})},
             metrics=given.get("metrics"),
         )
@@ -188,11 +188,15 @@ class Aiperf:
             config=config,
             test=test,
             name=name,
-            baseline_path=path if judged and config.verdict.mode != "quick" else None,
+            baseline_path=path if judged and not cli.against and config.verdict.mode != "quick" else None,
+            against=tuple(self._resolved(cli.against)) if cli.against else (),
             update=options.categories_of(self._config),
             accelerator=_key_fields(self._accelerator),
             restart=self._restart,
         )
+
+    def _resolved(self, urls: str) -> list[str]:
+        return [roles.services(self._config).resolve(url) for url in parse_urls(urls)]
 
     def _local_accelerator(self) -> Accelerator | None:
         """The cards of this machine, when the endpoint is on it: another machine's latency says nothing of them."""

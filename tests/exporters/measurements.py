@@ -139,6 +139,7 @@ MEASURED = Measurement(
     osl_source="usage",
     started_at="2026-11-23T00:31:00Z",
     duration_s=61.5,
+    environment=Environment(client="pytest-aiperf 0.1.0"),
 )
 
 

@@ -80,6 +80,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     time = VirtualTime()
-    monkeypatch.setattr("pytest_aiperf.measure.measure.time", time)
+    monkeypatch.setattr("pytest_aiperf.measure.budget.time", time)
+    monkeypatch.setattr("pytest_aiperf.measure.stored.time", time)
     monkeypatch.setattr("pytest_aiperf.measure.runs.time", time)
     return Bench(path=tmp_path / "test_chat.json", time=time)

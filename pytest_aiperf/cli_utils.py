@@ -1,0 +1,62 @@
+"""How a command ends: its exit status, and a panel on stderr that says why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit statuses of `judge`, `calibrate` and `profile`."""
+
+    PASS = 0
+    REGRESSED = 1
+    USAGE = 2
+    """Usage or configuration, files that do not fit together."""
+    INVALID = 3
+    """An invalid measurement, or a failing endpoint."""
+    INCONCLUSIVE = 4
+    """Only where the user asked for it."""
+
+
+@contextmanager
+def exit_on_error(
+    *exceptions: type[BaseException],
+    title: str,
+    message: str = "{e}",
+    show_traceback: bool = True,
+    quiet_for: tuple[type[BaseException], ...] = (),
+    exit_code: int = 1,
+) -> Iterator[None]:
+    """Turn exceptions into a panel on stderr and an exit status.
+
+    Args:
+        exceptions: what is caught; with none named, everything but `SystemExit` and `KeyboardInterrupt`.
+        title: of the panel.
+        message: its text; ``{e}`` is the exception's own.
+        show_traceback: print the traceback too.
+        quiet_for: exceptions that are never worth a traceback.
+        exit_code: the exit status.
+
+    Raises:
+        SystemExit: in place of an exception that was caught.
+    """
+    caught = exceptions or (Exception,)
+    try:
+        yield
+    except caught as error:
+        if show_traceback and not isinstance(error, quiet_for):
+            sys.excepthook(type(error), error, error.__traceback__)
+        _print_panel(title, message.replace("{e}", str(error) or repr(error)))
+        raise SystemExit(int(exit_code)) from None
+
+
+def _print_panel(title: str, text: str) -> None:
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.text import Text
+
+    # A `Text` is shown as it is: a message may hold what looks like markup.
+    Console(stderr=True).print(Panel(Text(text), title=Text(title), title_align="left", border_style="red"))
