@@ -110,7 +110,7 @@ def elsewhere(config: AIPerfConfig, urls: Sequence[str]) -> AIPerfConfig:
         ConfigurationError: one of them cannot be used.
     """
     first, *further = urls
-    given = config.endpoint.model_dump() | {"url": first, "further_urls": tuple(further)}
+    given = config.endpoint.model_dump(by_alias=False) | {"url": first, "further_urls": tuple(further)}
     try:
         endpoint = EndpointConfig.model_validate(given)
     except ValidationError as error:

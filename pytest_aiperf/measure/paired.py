@@ -19,7 +19,7 @@ from pytest_aiperf.measure.budget import Budget
 from pytest_aiperf.measure.conclusion import broken, conclude, or_invalid
 from pytest_aiperf.measure.judged import judged_metrics
 from pytest_aiperf.measure.judging import Case
-from pytest_aiperf.measure.measurement import Judgement, Measurement
+from pytest_aiperf.measure.measurement import Change, Judgement, Measurement
 from pytest_aiperf.measure.provenance import environment, host_hash, utc_now
 from pytest_aiperf.measure.recording import own_stall_threshold, with_stalls
 from pytest_aiperf.measure.request import MeasureRequest
@@ -142,6 +142,10 @@ class PairedMeasuring:
         for check in self.before.maker.checks:
             yield replace(check, advice=f"Of {','.join(self.request.against)}: {check.advice}")
 
+    def _changes(self) -> Sequence[Change]:
+        before, now = self.before.target.model, self.now.target.model
+        return [] if before == now else [Change(name="model", before=before, now=now)]
+
     def _finish(self, judgement: Judgement) -> Measurement:
         threshold_ms = self.now.maker.stall_threshold_ms
         return conclude(
@@ -152,6 +156,7 @@ class PairedMeasuring:
             judged=self.metrics,
             terms=self.terms,
             against=",".join(self.request.against),
+            changes=self._changes(),
             started_at=self.started_at,
             duration_s=self.budget.spent_s,
             baseline=self._baseline(with_stalls(self.before.runs, threshold_ms)),

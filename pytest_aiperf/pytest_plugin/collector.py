@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_aiperf.pytest_plugin import options
+from pytest_aiperf.pytest_plugin import options, roles
 
 ATTRIBUTE: Final = "aiperf"
 """Of a report: a list of ``{"document": ..., "store": [path, text] or None}``."""
@@ -28,8 +28,25 @@ class Collector:
         self._started_s = time.monotonic()
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Called before collection, in the process that the user started."""
+        self._session = session
+
+    @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Called for each report: alone where the test ran, under xdist when it arrives at the controller."""
+        self._take(report)
+        stopping = self._session.shouldfail or self._session.shouldstop
+        if stopping:
+            roles.send_away(self._config, str(stopping))
+        if report.when not in ("setup", "call"):  # also what xdist reports of a worker that crashed
+            roles.reported(self._config, report.nodeid)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Called on Ctrl-C, in the process that the user started."""
+        roles.send_away(self._config, "interrupted")
+
+    def _take(self, report: pytest.TestReport) -> None:
         for entry in getattr(report, ATTRIBUTE, ()):
             document = entry["document"]
             self._documents[document["test"], document["name"]] = document

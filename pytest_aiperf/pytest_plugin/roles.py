@@ -15,12 +15,14 @@ import pytest
 from pytest_aiperf.pytest_plugin import marker, options
 
 if TYPE_CHECKING:
-    from pytest_aiperf.pytest_plugin.lease import LeaseBroker
+    from pytest_aiperf.pytest_plugin.lease_broker import LeaseBroker
     from pytest_aiperf.pytest_plugin.services import Services
 
 _SERVICES: Final[pytest.StashKey[Services]] = pytest.StashKey()
 _BROKER: Final[pytest.StashKey[LeaseBroker]] = pytest.StashKey()
 _INPUT: Final = "aiperf_lease"
+_SENT_AWAY: Final[pytest.StashKey[str]] = pytest.StashKey()
+"""Why a test got no lease: the session was stopping while it waited."""
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -59,9 +61,9 @@ def configure_node(node: Any) -> None:
     """Controller: tell a worker where the lease is to be had."""
     stash = node.config.stash
     if _BROKER not in stash:
-        from pytest_aiperf.pytest_plugin.lease import LeaseBroker
+        from pytest_aiperf.pytest_plugin.lease_broker import LeaseBroker
 
-        stash[_BROKER] = LeaseBroker()
+        stash[_BROKER] = LeaseBroker(until_reported=bool(node.config.getoption("maxfail")))
     broker = stash[_BROKER]
     host, port = broker.address
     node.workerinput[_INPUT] = (host, port, broker.token)
@@ -74,12 +76,33 @@ def lease(item: pytest.Item) -> Iterator[None]:
     if given is None:
         yield
         return
-    from pytest_aiperf.pytest_plugin.lease import Lease
+    from pytest_aiperf.pytest_plugin.lease import Lease, LeaseCancelledError
 
     host, port, token = given
     with Lease((host, port), token) as held:
-        held.acquire(exclusive=measures(item), owner=item.nodeid)
+        try:
+            held.acquire(exclusive=measures(item), owner=item.nodeid)
+        except LeaseCancelledError as error:
+            item.stash[_SENT_AWAY] = item.session.shouldstop = str(error)
         yield
+
+
+def skip_when_sent_away(item: pytest.Item) -> None:
+    """Worker: skip a test that waited for its turn when the session was stopped."""
+    if reason := item.stash.get(_SENT_AWAY, None):
+        pytest.skip(reason)
+
+
+def reported(config: pytest.Config, owner: str) -> None:
+    """Controller: the last report of a test has been read."""
+    if (broker := config.stash.get(_BROKER, None)) is not None:
+        broker.reported(owner)
+
+
+def send_away(config: pytest.Config, reason: str) -> None:
+    """Controller: nobody waits for a turn any more; what has its turn goes on."""
+    if (broker := config.stash.get(_BROKER, None)) is not None:
+        broker.cancel_waiting(reason)
 
 
 def measures(item: pytest.Item) -> bool:

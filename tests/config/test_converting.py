@@ -59,6 +59,8 @@ GIVEN = {
     "osl": 12,
     "seed": 0,
     "mode": "measure",
+    "num_profile_runs": 5,
+    "alpha": 0.02,
     "max_time": 30.0,
     "max_mde": 0.1,
     "strict": True,

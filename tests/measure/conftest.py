@@ -16,6 +16,7 @@ from pytest_aiperf.config.converter import to_aiperf_config
 from pytest_aiperf.measure.measure import MeasureRequest, measure
 from pytest_aiperf.measure.measurement import Measurement
 
+OTHER = "http://127.0.0.1:8"
 TEST = "tests/test_chat.py::test_chat"
 
 
@@ -40,6 +41,8 @@ class Bench:
         baseline: bool = True,
         keep: bool = True,
         url: str | list[str] = "http://127.0.0.1:9",
+        against: Server | Callable[[int], Server] | None = None,
+        against_url: str = OTHER,
         **options: Any,
     ) -> Measurement:
         """Measure; what is to be stored is stored, unless not to `keep` it."""
@@ -51,12 +54,13 @@ class Bench:
             tolerance={"ttft.p50": "20%", "itl.p50": "20%", "latency.p95": "20%"} | (tolerance or {}),
             metrics=metrics,
         )
-        self.load = ScriptedLoad(server, self.time)
+        self.load = ScriptedLoad(server, self.time, others={} if against is None else {against_url: against})
         self.phases = []
         request = MeasureRequest(
             config=config,
             test=TEST,
             baseline_path=self.path if baseline else None,
+            against=() if against is None else (against_url,),
             update=frozenset(update),
             restart=self._restart,
         )
@@ -69,12 +73,23 @@ class Bench:
         """Measure and store as a baseline."""
         return self.measure(server, update=("all",), **options)
 
+    def time_of_a_run(self, server: Server = Server(), **options: Any) -> float:  # noqa: B008 (frozen)
+        """Seconds that each run takes."""
+        before = self.time.now_s
+        self.measure(server, baseline=False, **options)
+        return (self.time.now_s - before) / 4  # a rehearsal and three runs; a probe takes next to nothing
+
     def _restart(self) -> None:
         self.restarts += 1
 
     def _progress(self, progress) -> None:
         if progress.done == 0:
             self.phases.append(f"{progress.phase} {progress.run}/{progress.runs}")
+
+    @property
+    def order(self) -> str:
+        """Which server each plan of the last measurement went to: A the one compared with, B the endpoint."""
+        return "".join("A" if plan.url.startswith(OTHER) else "B" for plan in self.load.plans)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,8 +70,15 @@ class VirtualTime:
 class ScriptedLoad:
     """Runs plans against a script: the server of the i-th run, the rehearsal being the zeroth. Probes do not count."""
 
-    def __init__(self, script: Callable[[int], Server] | Server, time: VirtualTime) -> None:
-        self._script = script if callable(script) else lambda index: script
+    def __init__(
+        self,
+        script: Callable[[int], Server] | Server,
+        time: VirtualTime,
+        others: Mapping[str, Callable[[int], Server] | Server] | None = None,
+    ) -> None:
+        """`others` are scripts of further servers, by the beginning of their URL; the runs of all count as one row."""
+        self._script = script
+        self._others = others or {}
         self._time = time
         self.plans: list[LoadPlan] = []
         self.probes = 0
@@ -81,16 +88,20 @@ class ScriptedLoad:
         self.workers.append(workers)
         if len(plan.bodies) == 1:
             self.probes += 1
-            server = self._script(0)
+            server = self._server(plan, 0)
         else:
             self.plans.append(plan)
-            server = self._script(len(self.plans) - 1)
+            server = self._server(plan, len(self.plans) - 1)
         batch = answered(plan, server, seed=len(self.plans) + 1000 * self.probes)
         self._time.now_s += batch.facts.end_ns / 1e9
         if on_progress is not None:
             failed = int(np.count_nonzero(batch.outcome != Outcome.OK))
             on_progress(len(plan.bodies), len(batch), failed)
         return batch
+
+    def _server(self, plan: LoadPlan, index: int) -> Server:
+        script = next((s for url, s in self._others.items() if plan.url.startswith(url)), self._script)
+        return script(index) if callable(script) else script
 
 
 def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:

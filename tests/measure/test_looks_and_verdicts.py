@@ -253,19 +253,17 @@ def test_quick_mode_does_not_record(bench):
 
 def test_a_time_budget_ends_the_looks_with_a_word_about_it(bench):
     bench.record()
-    needed = bench.time.now_s
-    bench.measure(SAME, tolerance={"ttft.p50": "5%"})
-    eight_runs_s = bench.time.now_s - needed
-    measurement = bench.measure(SAME, tolerance={"ttft.p50": "5%"}, max_time=eight_runs_s * 0.8)
-    assert runs_of(measurement) == [5]
+    run_s = bench.time_of_a_run()
+    measurement = bench.measure(SAME, tolerance={"ttft.p50": "5%"}, max_time=11.5 * run_s)
+    assert runs_of(measurement) == [5]  # a rehearsal, five runs, and four more for a second session
     assert measurement.verdict == "inconclusive"
     assert "--aiperf-max-time" in measurement.judgement.reason
-    assert measurement.duration_s <= eight_runs_s * 0.8
+    assert measurement.duration_s <= 11.5 * run_s
 
 
 def test_a_time_budget_too_short_for_three_runs_is_told_after_the_rehearsal(bench):
     with pytest.raises(
-        MeasurementError, match=r"time budget of 3 s is too short: the rehearsal took 2\.\d s and 3 such"
+        MeasurementError, match=r"time budget of 3 s is too short: the rehearsal took 2\.\d s, and 3 such"
     ):
         bench.measure(max_time=3)
     assert bench.phases == ["probe 1/1", "rehearsal 1/1"]
@@ -342,14 +340,29 @@ def test_the_same_records_give_the_same_verdict_to_the_byte(bench):
     assert one.judgement == other.judgement
 
 
-def test_a_regression_that_no_time_was_left_to_confirm_says_so(bench):
+def test_a_budget_without_time_for_a_second_session_is_told_after_the_rehearsal(bench):
     bench.record()
-    before = bench.time.now_s
-    bench.measure(SLOW)
-    whole_s = bench.time.now_s - before
-    measurement = bench.measure(SLOW, max_time=whole_s * 0.75)
+    with pytest.raises(MeasurementError, match=r"and 7 such runs may be needed, a second session included"):
+        bench.measure(SAME, max_time=7 * bench.time_of_a_run())
+    assert bench.phases == ["probe 1/1", "rehearsal 1/1"]
+
+
+def test_time_for_a_second_session_is_kept_however_many_looks_are_left(bench):
+    bench.record()
+    run_s = bench.time_of_a_run()
+    measurement = bench.measure(lambda index: SLOW if index else SAME, max_time=12 * run_s)
+    assert measurement.verdict == "regressed"
+    assert runs_of(measurement) == [3, 3]
+
+
+def test_a_regression_that_no_time_was_left_to_confirm_is_inconclusive_and_says_so(bench):
+    bench.record()
+    run_s = bench.time_of_a_run()
+    much_slower = Server().slower(3)
+    measurement = bench.measure(lambda index: much_slower if index else SAME, max_time=8.5 * run_s)
+    assert measurement.verdict == "inconclusive"
     assert runs_of(measurement) == [3]
-    assert measurement.judgement.reason.endswith("; not confirmed: the time budget ended")
+    assert "ended before a second session could confirm it" in measurement.judgement.reason
 
 
 def test_a_metric_that_one_run_lacks_keeps_its_figures_from_the_others(bench):

@@ -72,6 +72,8 @@ ELSEWHERE = {
     "cache_bust": "the bodies of each run, below",
     "goodput": "a metric",
     "validity": "the checks",
+    "against": "a second server, test_paired",
+    "num_profile_runs": "how often a plan is sent, test_terms",
 }
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.pytest_plugin.lease import Lease, LeaseBroker, LeaseCancelledError, LeaseError
+from pytest_aiperf.pytest_plugin.lease import Lease, LeaseCancelledError, LeaseError
+from pytest_aiperf.pytest_plugin.lease_broker import LeaseBroker
 
 HOLDER = Path(__file__).parent / "lease_holder.py"
 ROOT = HOLDER.parent.parent.parent
@@ -369,3 +370,31 @@ def test_importing_it_imports_nothing_heavy():
         env={"PYTHONPATH": str(ROOT)},
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_where_a_failure_may_stop_the_session_the_next_waits_for_the_last_ones_report():
+    with LeaseBroker(until_reported=True) as broker, contextlib.ExitStack() as stack:
+        first, second = (stack.enter_context(Lease(broker.address, broker.token)) for _ in range(2))
+        first.acquire(exclusive=True, owner="first")
+        granted = threading.Event()
+
+        def take_the_next():
+            second.acquire(exclusive=True, owner="second", deadline_s=PATIENCE_S)
+            granted.set()
+
+        thread = threading.Thread(target=take_the_next)
+        thread.start()
+        first.release()
+        assert not granted.wait(0.3)
+        broker.reported("first")
+        assert granted.wait(2.0)  # well before the broker would go on without a report
+        thread.join()
+
+
+def test_a_report_that_came_before_the_lease_was_given_back_counts():
+    with LeaseBroker(until_reported=True) as broker, contextlib.ExitStack() as stack:
+        first, second = (stack.enter_context(Lease(broker.address, broker.token)) for _ in range(2))
+        first.acquire(exclusive=True, owner="first")
+        broker.reported("first")
+        first.release()
+        assert second.acquire(exclusive=True, owner="second", deadline_s=PATIENCE_S) < 2.0

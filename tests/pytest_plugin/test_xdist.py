@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+import pytest
 from perf_suite import FAST, Suite
 
 FOUR = """
@@ -78,3 +79,25 @@ def test_what_a_worker_measured_before_it_crashed_is_kept(pytester):
     result.assert_outcomes(passed=1, failed=1)
     assert len(suite.baselines()) == 1
     assert len(suite.document()["measurements"]) == 1
+
+
+STOPPING = """
+    import os, time, pytest
+
+    @pytest.mark.parametrize("part", range(6))
+    @pytest.mark.aiperf(concurrency=8, isl=8, osl=4, request_count=20)
+    def test_chat(aiperf, part):
+        with open("begun.txt", "a") as file:
+            file.write(f"{part}\\n")
+        pytest.fail("wrong")
+"""
+
+
+def test_what_waits_for_its_turn_is_sent_away_when_the_session_stops(pytester):
+    suite = Suite(pytester, ("-n3", "-x", "-p", "no:randomly"))
+    pytester.makepyfile(STOPPING)
+    result = suite.run("--aiperf-update")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert len((pytester.path / "begun.txt").read_text().split()) == 1
+    result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
