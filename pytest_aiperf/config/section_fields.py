@@ -66,6 +66,7 @@ VERDICT_FIELDS: Final = frozenset(
         "missing",
         "strict",
         "require",
+        "isolation",
         "validity",
         "goodput",
     }

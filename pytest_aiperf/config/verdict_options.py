@@ -94,6 +94,14 @@ class VerdictOptions(BaseModel):
         Field(description="Exit with 1 when nothing was measured."),
         CLIParameter(name=("--require",), group=Groups.VERDICT),
     ] = False
+    isolation: Annotated[
+        Literal["host", "endpoint", "none"],
+        Field(
+            description="What may not run beside a measurement. host: any other test of the session. endpoint: "
+            "measurements of the same endpoint. none: nothing is kept apart."
+        ),
+        CLIParameter(name=("--isolation",), group=Groups.VERDICT),
+    ] = "host"
     validity: Annotated[
         dict[str, FiniteFloat] | None,
         BeforeValidator(parse_thresholds),

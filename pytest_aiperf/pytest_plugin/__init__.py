@@ -66,7 +66,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Called before a test's fixtures, where it runs."""
-    roles.skip_when_sent_away(item)
+    roles.require_turn(item)
     marker.report_problem(item)
     options.skip_when_off(item)
 

@@ -543,6 +543,14 @@ OPTIONS: tuple[Option, ...] = (
         help="Exit with 1 when nothing was measured.",
     ),
     Option(
+        field="isolation",
+        flag="isolation",
+        kind="choice",
+        group="Verdict",
+        help="What may not run beside a measurement. host: any other test of the session. endpoint: measurements of the same endpoint. none: nothing is kept apart. Default: host.",
+        choices=("host", "endpoint", "none"),
+    ),
+    Option(
         field="validity",
         flag="validity",
         kind="thresholds",

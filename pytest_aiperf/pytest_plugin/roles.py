@@ -6,8 +6,8 @@ baselines and documents, and hands out the lease that keeps measurements apart. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SERVICES: Final[pytest.StashKey[Services]] = pytest.StashKey()
 _BROKER: Final[pytest.StashKey[LeaseBroker]] = pytest.StashKey()
 _INPUT: Final = "aiperf_lease"
+_NO_TURN: Final[pytest.StashKey[Exception]] = pytest.StashKey()
+"""Why a test cannot be let in."""
 _SENT_AWAY: Final[pytest.StashKey[str]] = pytest.StashKey()
 """Why a test got no lease: the session was stopping while it waited."""
 
@@ -71,24 +73,71 @@ def configure_node(node: Any) -> None:
 
 @contextmanager
 def lease(item: pytest.Item) -> Iterator[None]:
-    """Hold the session's lease while this test runs: a measurement excludes every other test of the session."""
-    given = getattr(item.config, "workerinput", {}).get(_INPUT)
-    if given is None:
+    """Hold the session's lease while this test runs, and for a measurement the lock against other sessions."""
+    with _lease_of_the_session(item), _lock_against_other_sessions(item):
+        yield
+
+
+@contextmanager
+def _lock_against_other_sessions(item: pytest.Item) -> Iterator[None]:
+    """Take it here where the endpoint is known: waiting then counts neither as setup nor as call."""
+    endpoint = str(options.value_of(item.config, "endpoint") or "")
+    if _SENT_AWAY in item.stash or not measures(item) or "://" not in endpoint or "mock://" in endpoint:
         yield
         return
-    from pytest_aiperf.pytest_plugin.lease import Lease, LeaseCancelledError
+    from pytest_aiperf.common.errors import MeasurementError
+
+    with ExitStack() as held:
+        try:
+            held.enter_context(lock_endpoint(item.config, endpoint.split(",")))
+        except MeasurementError as error:
+            item.stash[_NO_TURN] = error
+        yield
+
+
+@contextmanager
+def lock_endpoint(config: pytest.Config, urls: Sequence[str]) -> Iterator[None]:
+    """Keep other pytest sessions from measuring these endpoints meanwhile; taking it twice is fine."""
+    if _isolation(config) == "none":
+        yield
+        return
+    from pytest_aiperf.pytest_plugin.endpoint_lock import endpoint_lock
+
+    with endpoint_lock(urls):
+        yield
+
+
+def _isolation(config: pytest.Config) -> str:
+    return str(options.value_of(config, "isolation") or "host")
+
+
+@contextmanager
+def _lease_of_the_session(item: pytest.Item) -> Iterator[None]:
+    """A measurement excludes every other test of the session, or other measurements of its endpoint."""
+    given = getattr(item.config, "workerinput", {}).get(_INPUT)
+    isolation, measuring = _isolation(item.config), measures(item)
+    if given is None or isolation == "none" or (isolation == "endpoint" and not measuring):
+        yield
+        return
+    from pytest_aiperf.pytest_plugin.lease import MACHINE, Lease, LeaseCancelledError, LeaseError
 
     host, port, token = given
     with Lease((host, port), token) as held:
         try:
-            held.acquire(exclusive=measures(item), owner=item.nodeid)
+            endpoint = str(options.value_of(item.config, "endpoint") or "endpoints of fixtures")
+            resource = endpoint if isolation == "endpoint" else MACHINE
+            held.acquire(exclusive=measuring, owner=item.nodeid, resource=resource)
         except LeaseCancelledError as error:
             item.stash[_SENT_AWAY] = item.session.shouldstop = str(error)
+        except LeaseError as error:
+            item.stash[_NO_TURN] = error
         yield
 
 
-def skip_when_sent_away(item: pytest.Item) -> None:
-    """Worker: skip a test that waited for its turn when the session was stopped."""
+def require_turn(item: pytest.Item) -> None:
+    """Skip a test that waited for its turn when the session was stopped; raise what else kept it from its turn."""
+    if error := item.stash.get(_NO_TURN, None):
+        raise error
     if reason := item.stash.get(_SENT_AWAY, None):
         pytest.skip(reason)
 
