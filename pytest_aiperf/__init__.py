@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         MissingBaselineError,
         ProcessDiedError,
         Regression,
+        SloMissed,
     )
     from pytest_aiperf.measure.result import Result
     from pytest_aiperf.services.server_process import ServerProcess
@@ -37,6 +38,7 @@ _HOMES = {
     "MissingBaselineError": "pytest_aiperf.common.errors",
     "ProcessDiedError": "pytest_aiperf.common.errors",
     "Regression": "pytest_aiperf.common.errors",
+    "SloMissed": "pytest_aiperf.common.errors",
     "Result": "pytest_aiperf.measure.result",
     "ServerProcess": "pytest_aiperf.services.server_process",
 }
@@ -54,6 +56,7 @@ __all__ = [
     "Regression",
     "Result",
     "ServerProcess",
+    "SloMissed",
     "__version__",
 ]
 

@@ -38,6 +38,10 @@ class Regression(AssertionError):
     """The measurement is worse than its baseline by more than the tolerance and by more than noise."""
 
 
+class SloMissed(AssertionError):
+    """A figure does not keep an absolute limit of the test (`slo=`)."""
+
+
 class MissingBaselineError(AssertionError):
     """There is no comparable baseline. An assertion, so that it fails the test in the call phase."""
 
@@ -54,6 +58,7 @@ for _shown in (
     ProcessDiedError,
     BaselineError,
     Regression,
+    SloMissed,
     MissingBaselineError,
     InconclusiveError,
 ):

@@ -7,11 +7,14 @@ the first request, a wrong URL or model by a single request, an overloaded serve
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pytest_aiperf.measure.measurement import Measurement
 from pytest_aiperf.measure.paired import PairedMeasuring
 from pytest_aiperf.measure.request import MeasureRequest
+from pytest_aiperf.measure.result import Result
 from pytest_aiperf.measure.runs import LoadRunner, Progress
+from pytest_aiperf.measure.slo import missed
 from pytest_aiperf.measure.stored import StoredMeasuring
 
 __all__ = ["MeasureRequest", "measure"]
@@ -29,4 +32,7 @@ def measure(
         MeasurementError: the load could not be made.
     """
     way = PairedMeasuring if request.against and not request.quick else StoredMeasuring
-    return way(request, load=load, on_progress=on_progress).measure()
+    measurement = way(request, load=load, on_progress=on_progress).measure()
+    if not request.slos or request.quick or measurement.verdict == "invalid":
+        return measurement
+    return replace(measurement, missed=missed(Result(measurement), request.slos))

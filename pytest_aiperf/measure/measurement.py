@@ -10,6 +10,7 @@ from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Environment, Ru
 from pytest_aiperf.common.records import ErrorGroup
 from pytest_aiperf.measure.judged import JudgedMetric
 from pytest_aiperf.measure.sending import Sending
+from pytest_aiperf.measure.slo import Missed
 from pytest_aiperf.measure.terms import Terms
 from pytest_aiperf.measure.validity import Check
 from pytest_aiperf.metrics.base_metric import Floats, Levels
@@ -94,6 +95,8 @@ class Measurement:
     terms: Terms = field(default_factory=Terms)
     against: str | None = None
     """URL of the server that it was compared with; None: with a stored baseline, or with nothing."""
+    missed: Sequence[Missed] = ()
+    """Absolute limits that were not kept."""
     changes: Sequence[Change] = ()
     """Since the newest session of the baseline."""
     baseline_path: str | None = None

@@ -9,6 +9,7 @@ from typing import Final
 
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
+from pytest_aiperf.measure.slo import Slo
 from pytest_aiperf.measure.validity import Limits
 from pytest_aiperf.metrics.goodput import parse_slos
 
@@ -31,6 +32,8 @@ class MeasureRequest:
     """Categories to record: missing, regressed, improved, all."""
     accelerator: Mapping[str, object] = field(default_factory=dict)
     """Part of the hard key: accelerator, accelerator_count, power_limit_w and so on."""
+    slos: tuple[Slo, ...] = ()
+    """Absolute limits."""
     restart: Callable[[], None] | None = None
     """Restarts the server before a confirmation session."""
 

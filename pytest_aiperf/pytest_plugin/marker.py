@@ -14,12 +14,12 @@ from pytest_aiperf.pytest_plugin.option_table import OPTIONS
 
 NAME: Final = "aiperf"
 DESCRIPTION: Final = (
-    "aiperf(**load, tolerance={...}, metrics=[...], name=..., judge=...): describe a load on a model-serving "
-    "endpoint; measure it with the aiperf fixture (see pytest-aiperf)."
+    "aiperf(**load, tolerance={...}, metrics=[...], slo={...}, name=..., judge=...): describe a load on a "
+    "model-serving endpoint; measure it with the aiperf fixture (see pytest-aiperf)."
 )
 FIXTURES: Final = frozenset({"aiperf", "aiperf_result"})
 LOAD: Final = tuple(option.field for option in OPTIONS if option.marker)
-MARKER_ONLY: Final = ("tolerance", "metrics", "name", "judge")
+MARKER_ONLY: Final = ("tolerance", "metrics", "name", "judge", "slo")
 
 _PROBLEM: Final = pytest.StashKey[str]()
 VERDICT: Final = pytest.StashKey[AssertionError]()
@@ -42,13 +42,20 @@ def layers(item: pytest.Item) -> Iterator[Mapping[str, Any]]:
 
 
 def merged(item: pytest.Item) -> dict[str, Any]:
-    """Return the marker's keywords, merged key by key; tolerances are merged metric by metric."""
+    """Return the marker's keywords, merged key by key; tolerances and SLOs are merged metric by metric."""
+    return merged_with(item, {})
+
+
+def merged_with(item: pytest.Item, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the marker's keywords and those of a call, which are nearer than any marker's."""
     together: dict[str, Any] = {}
-    for keywords in reversed(list(layers(item))):
-        tolerance = {**together.get("tolerance", {}), **keywords.get("tolerance", {})}
-        together |= keywords
-        if tolerance:
-            together["tolerance"] = tolerance
+    for keywords in (*reversed(list(layers(item))), overrides):
+        by_metric = {
+            name: {**together[name], **keywords[name]}
+            for name in ("tolerance", "slo")
+            if isinstance(together.get(name), Mapping) and isinstance(keywords.get(name), Mapping)
+        }
+        together |= {**keywords, **by_metric}
     return together
 
 
@@ -117,6 +124,10 @@ def check_keywords(keywords: Mapping[str, Any], source: str) -> None:
             raise ConfigurationError(str(error)) from None
     for metric in keywords.get("metrics") or ():
         parse_judged(metric)
+    if "slo" in keywords:
+        from pytest_aiperf.measure.slo import parse_slo
+
+        parse_slo(keywords["slo"])
     _check_thresholds(keywords)
     name = keywords.get("name")
     if name is not None and (not isinstance(name, str) or not name):

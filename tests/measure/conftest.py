@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pytest_aiperf.config.cli_config import CLIConfig
 from pytest_aiperf.config.converter import to_aiperf_config
 from pytest_aiperf.measure.measure import MeasureRequest, measure
 from pytest_aiperf.measure.measurement import Measurement
+from pytest_aiperf.measure.slo import Slo
 
 OTHER = "http://127.0.0.1:8"
 TEST = "tests/test_chat.py::test_chat"
@@ -43,6 +44,7 @@ class Bench:
         url: str | list[str] = "http://127.0.0.1:9",
         against: Server | Callable[[int], Server] | None = None,
         against_url: str = OTHER,
+        slos: Sequence[Slo] = (),
         **options: Any,
     ) -> Measurement:
         """Measure; what is to be stored is stored, unless not to `keep` it."""
@@ -61,6 +63,7 @@ class Bench:
             test=TEST,
             baseline_path=self.path if baseline else None,
             against=() if against is None else (against_url,),
+            slos=tuple(slos),
             update=frozenset(update),
             restart=self._restart,
         )
