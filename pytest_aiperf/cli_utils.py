@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import Final
 
 
 class ExitCode(IntEnum):
@@ -21,6 +22,26 @@ class ExitCode(IntEnum):
     """Only where the user asked for it."""
 
 
+_EXIT_CODES: Final[Mapping[str, ExitCode]] = {
+    "pass": ExitCode.PASS,
+    "regressed": ExitCode.REGRESSED,
+    "no_baseline": ExitCode.USAGE,
+    "not_comparable": ExitCode.USAGE,
+    "invalid": ExitCode.INVALID,
+}
+
+
+def exit_code_of(verdict: str, *, fail_on_inconclusive: bool = False) -> ExitCode:
+    """Return the exit status that a verdict ends a command with.
+
+    Raises:
+        KeyError: there is no such verdict.
+    """
+    if verdict == "inconclusive":
+        return ExitCode.INCONCLUSIVE if fail_on_inconclusive else ExitCode.PASS
+    return _EXIT_CODES[verdict]
+
+
 @contextmanager
 def exit_on_error(
     *exceptions: type[BaseException],
@@ -33,7 +54,8 @@ def exit_on_error(
     """Turn exceptions into a panel on stderr and an exit status.
 
     Args:
-        exceptions: what is caught; with none named, everything but `SystemExit` and `KeyboardInterrupt`.
+        exceptions: what is caught; with none named, every `Exception`. Neither `SystemExit` nor `KeyboardInterrupt` is
+            one, nor is the cancellation of a task: those end the command in their own way.
         title: of the panel.
         message: its text; ``{e}`` is the exception's own.
         show_traceback: print the traceback too.
@@ -58,5 +80,8 @@ def _print_panel(title: str, text: str) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
-    # A `Text` is shown as it is: a message may hold what looks like markup.
-    Console(stderr=True).print(Panel(Text(text), title=Text(title), title_align="left", border_style="red"))
+    from pytest_aiperf.exporters.text_lines import plain
+
+    # A `Text` is shown as it is: a message may hold what looks like markup, or, from a server, what moves the cursor.
+    shown = "\n".join(map(plain, text.split("\n")))
+    Console(stderr=True).print(Panel(Text(shown), title=Text(title), title_align="left", border_style="red"))

@@ -12,6 +12,8 @@ from pytest_aiperf.baseline.schema import STATS_VERSION, Baseline, BaselineKey
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._=+,\[\]-]+")
 _MAX_SLUG: Final = 100
+_GIB: Final = 1024**3
+_SAME_MEMORY: Final = 0.03
 
 
 def baseline_path(directory: Path, *, profile: str, test: str, name: str | None) -> Path:
@@ -34,20 +36,37 @@ def slug(text: str) -> str:
 
 
 def differences(baseline: Baseline, key: BaselineKey) -> Sequence[str]:
-    """Return what makes the two incomparable, one phrase each; empty when they are comparable."""
+    """Return what makes the two incomparable, one phrase each; empty when they are comparable.
+
+    Of the accelerator, part and count must be equal, and unknown is not equal to known: nothing says that the
+    hardware is the same. Its memory, slices and power limit are compared where both sides know them: a driver may
+    not tell them, and older files do not have them all.
+    """
     found = []
     if baseline.stats_version != STATS_VERSION:
         found.append(f"statistics version was {baseline.stats_version}, is {STATS_VERSION}")
     old, new = baseline.key, key
     names = sorted({*old.load, *new.load})
     found += [_was(n, old.load.get(n), new.load.get(n)) for n in names if old.load.get(n) != new.load.get(n)]
-    for field in ("test", "name", "model", "accelerator", "accelerator_count", "power_limit_w"):
+    for field in ("test", "name", "model", "accelerator", "accelerator_count"):
         before, now = getattr(old, field), getattr(new, field)
         if before != now:
             found.append(_was(field, before, now))
+    for field in ("accelerator_mig", "power_limit_w"):
+        before, now = getattr(old, field), getattr(new, field)
+        if None not in (before, now) and before != now:
+            found.append(_was(field, before, now))
+    found += _other_memory(old.accelerator_memory_bytes, new.accelerator_memory_bytes)
     if not found and old.workload != new.workload:
         found.append(f"the requests themselves differ (workload {old.workload[:8]}, now {new.workload[:8]})")
     return found
+
+
+def _other_memory(before: int | None, now: int | None) -> Sequence[str]:
+    """Drivers differ in how much they keep for themselves; parts differ by more."""
+    if before is None or now is None or abs(before - now) <= _SAME_MEMORY * max(before, now):
+        return []
+    return [f"accelerator memory was {before / _GIB:.1f} GiB, is {now / _GIB:.1f} GiB"]
 
 
 def _was(name: str, before: object, now: object) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import log1p
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Discriminator, Field, NonNegativeInt, Tag, model_validator
+from pydantic import Discriminator, Field, Strict, StrictBool, Tag, model_validator
 
 from pytest_aiperf.common.finite import FiniteFloat
 from pytest_aiperf.common.models import AIPerfBaseModel
@@ -16,17 +16,24 @@ SCHEMA: Final = 1
 STATS_VERSION: Final = 1
 """Raised when a statistic is computed differently: values of two versions are not comparable."""
 
+SMALLEST: Final = 1e-6
+"""Values below this are in the histogram's bin of this: zero has no logarithm."""
+
 Direction = Literal["lower", "higher", "neutral"]
+Number = Annotated[FiniteFloat, Strict()]
+"""A number, not a text that reads like one: a file that was mended by hand is believed to the letter or not at all."""
+Whole = Annotated[int, Strict()]
+Count = Annotated[Whole, Field(ge=0)]
 _LARGEST_LOG: Final = 700.0
 
 
 class Histogram(AIPerfBaseModel):
     """Sparse log-histogram: bin i holds values from ``(1 + growth) ** i`` up to ``(1 + growth) ** (i + 1)``."""
 
-    growth: FiniteFloat = Field(gt=0, description="Relative width of a bin.")
-    offset: int = Field(description="Added to every index.")
-    index: tuple[int, ...] = Field(description="Bins that are not empty, ascending, relative to offset.")
-    count: tuple[NonNegativeInt, ...] = Field(description="Values in each of these bins.")
+    growth: Number = Field(gt=0, description="Relative width of a bin.")
+    offset: Whole = Field(description="Added to every index.")
+    index: tuple[Whole, ...] = Field(description="Bins that are not empty, ascending, relative to offset.")
+    count: tuple[Count, ...] = Field(description="Values in each of these bins.")
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -46,16 +53,16 @@ class Distribution(AIPerfBaseModel):
 
     unit: str = Field(description="Unit of all values.")
     direction: Direction = Field(description="What is better.")
-    count: int = Field(ge=0, description="Requests with a value.")
-    avg: FiniteFloat | None = Field(default=None, description="Mean.")
-    min: FiniteFloat | None = Field(default=None, description="Least value.")
-    max: FiniteFloat | None = Field(default=None, description="Greatest value.")
-    std: FiniteFloat | None = Field(default=None, description="Standard deviation (ddof 0).")
-    p50: FiniteFloat | None = Field(default=None, description="Median.")
-    p90: FiniteFloat | None = Field(default=None, description="90th percentile.")
-    p95: FiniteFloat | None = Field(default=None, description="95th percentile.")
-    p99: FiniteFloat | None = Field(default=None, description="99th percentile, null below 1000 requests.")
-    var_within: Mapping[str, FiniteFloat | None] = Field(
+    count: Count = Field(description="Requests with a value.")
+    avg: Number | None = Field(default=None, description="Mean.")
+    min: Number | None = Field(default=None, description="Least value.")
+    max: Number | None = Field(default=None, description="Greatest value.")
+    std: Number | None = Field(default=None, ge=0, description="Standard deviation (ddof 0).")
+    p50: Number | None = Field(default=None, description="Median.")
+    p90: Number | None = Field(default=None, description="90th percentile.")
+    p95: Number | None = Field(default=None, description="95th percentile.")
+    p99: Number | None = Field(default=None, description="99th percentile, null below 1000 requests.")
+    var_within: Mapping[str, Annotated[Number, Field(ge=0)] | None] = Field(
         default_factory=dict, description="Variance of log(statistic) from sections of the run."
     )
     hist: Histogram | None = Field(default=None, description="All values, for later re-analysis.")
@@ -66,7 +73,7 @@ class SingleValue(AIPerfBaseModel):
 
     unit: str = Field(description="Unit of the value.")
     direction: Direction = Field(description="What is better.")
-    value: FiniteFloat | None = Field(description="Amount over the window.")
+    value: Number | None = Field(description="Amount over the window.")
 
 
 def _kind_of(summary: Any) -> str:
@@ -84,16 +91,16 @@ Summary = Annotated[
 class Stalls(AIPerfBaseModel):
     """Requests much slower than the baseline's median."""
 
-    threshold_ms: FiniteFloat = Field(gt=0, description="1.5 x the baseline's median request latency.")
-    count: int = Field(ge=0, description="Requests slower than that.")
+    threshold_ms: Number = Field(gt=0, description="1.5 x the baseline's median request latency.")
+    count: Count = Field(description="Requests slower than that.")
 
 
 class Run(AIPerfBaseModel):
     """One pass over the workload."""
 
-    n_ok: int = Field(ge=0, description="Good requests in the window.")
-    n_err: int = Field(ge=0, description="Failed and truncated requests in the window.")
-    window_s: FiniteFloat = Field(ge=0, description="Length of the steady window.")
+    n_ok: Count = Field(description="Good requests in the window.")
+    n_err: Count = Field(description="Failed and truncated requests in the window.")
+    window_s: Number = Field(ge=0, description="Length of the steady window.")
     metrics: Mapping[str, Summary] = Field(description="By tag.")
     stalls: Stalls | None = Field(default=None, description="Null without a request latency.")
 
@@ -102,8 +109,13 @@ class Environment(AIPerfBaseModel):
     """What is noted beside a session but does not forbid a comparison."""
 
     client: str = Field(description="This package and its version.")
+    python: str | None = Field(default=None, description="Version of the interpreter that sent the load.")
     server: str | None = Field(default=None, description="Server software and version, where it tells.")
+    driver: str | None = Field(default=None, description="Version of the accelerator's driver.")
+    cuda: str | None = Field(default=None, description="Version of CUDA that the driver offers.")
     host: str | None = Field(default=None, description="Hash of the load generator's host name.")
+    transport: str | None = Field(default=None, description="What sent the requests.")
+    timestamps: str | None = Field(default=None, description="Who stamped arrivals: kernel, user or mixed.")
     osl_source: str | None = Field(default=None, description="Where output token counts came from.")
 
 
@@ -112,7 +124,7 @@ class Recorded(AIPerfBaseModel):
 
     at: str = Field(description="UTC, ISO 8601.")
     commit: str | None = Field(default=None, description="Commit of the tests' repository.")
-    dirty: bool | None = Field(default=None, description="It had uncommitted changes.")
+    dirty: StrictBool | None = Field(default=None, description="It had uncommitted changes.")
 
 
 class Session(AIPerfBaseModel):
@@ -124,6 +136,10 @@ class Session(AIPerfBaseModel):
     recorded: Recorded = Field(description="Provenance.")
 
 
+UNDIVIDED: Final = "undivided"
+"""MIG of whole accelerators: known not to be slices, which is not the same as not known."""
+
+
 class BaselineKey(AIPerfBaseModel):
     """The hard key: two measurements whose keys differ are not comparable."""
 
@@ -132,24 +148,31 @@ class BaselineKey(AIPerfBaseModel):
     workload: str = Field(description="SHA-256 over every request body, in order.")
     load: Mapping[str, Any] = Field(description="Load model, level and lengths.")
     model: str | None = Field(default=None, description="Model as the requests name it.")
-    accelerator: str | None = Field(default=None, description="Part name of the accelerator, where known.")
-    accelerator_count: int | None = Field(default=None, description="How many of them.")
-    power_limit_w: FiniteFloat | None = Field(default=None, description="Their power limit.")
+    accelerator: str | None = Field(
+        default=None, description="Part name of the accelerator, form factor included, where known."
+    )
+    accelerator_count: Whole | None = Field(default=None, description="How many of them.")
+    accelerator_memory_bytes: Whole | None = Field(default=None, description="Memory of one of them.")
+    accelerator_mig: str | None = Field(
+        default=None,
+        description="What slices of it they are; ``undivided`` for whole ones, null where unknown.",
+    )
+    power_limit_w: Number | None = Field(default=None, description="Their power limit.")
 
 
 class Variance(AIPerfBaseModel):
     """Calibrated variances of one judged statistic."""
 
-    run_sd: FiniteFloat = Field(ge=0, description="sd of log(value) between runs of a session.")
-    tau: FiniteFloat = Field(ge=0, description="sd of log(value) between sessions.")
-    df: FiniteFloat = Field(gt=0, description="Degrees of freedom of tau.")
+    run_sd: Number = Field(ge=0, description="sd of log(value) between runs of a session.")
+    tau: Number = Field(ge=0, description="sd of log(value) between sessions.")
+    df: Number = Field(gt=0, description="Degrees of freedom of tau.")
 
 
 class Baseline(AIPerfBaseModel):
     """One file: all that is stored about one measurement of one test on one profile."""
 
-    schema_: int = Field(default=SCHEMA, alias="schema", description="Version of this format.")
-    stats_version: int = Field(default=STATS_VERSION, description="Version of the statistics.")
+    schema_: Whole = Field(default=SCHEMA, alias="schema", description="Version of this format.")
+    stats_version: Whole = Field(default=STATS_VERSION, description="Version of the statistics.")
     key: BaselineKey = Field(description="What it is comparable with.")
     anchor: str = Field(description="Id of the pinned session.")
     variance: Mapping[str, Variance] = Field(default_factory=dict, description="By judged statistic.")

@@ -12,20 +12,23 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from pytest_aiperf.baseline.schema import SCHEMA, Baseline
+from pytest_aiperf.baseline.consistency import contradictions
+from pytest_aiperf.baseline.migration import migrated
+from pytest_aiperf.baseline.schema import Baseline
 from pytest_aiperf.common.errors import BaselineError
 from pytest_aiperf.common.path_safety import checked_read
 
-MAX_BYTES: Final = 256 * 1024 * 1024
+MAX_BYTES: Final = 32 * 1024 * 1024
 """No baseline is larger: ten sessions of a few runs are some hundred kilobytes."""
+_ADVICE: Final = "Mend it, or delete it and record again."
 
 
 def load(path: Path) -> Baseline | None:
     """Return the stored baseline, None where there is no such file.
 
     Raises:
-        BaselineError: it cannot be read, is not JSON, does not fit the schema, or is newer than this version. The
-            message names the file and the place; the file is left alone.
+        BaselineError: it cannot be read, is not JSON, does not fit the schema, contradicts itself, or is newer than
+            this version. The message names the file and the place; the file is left alone.
     """
     # A checkout may lie behind a symbolic link: what is refused is anything but a regular file at its end.
     data, why = checked_read(os.path.realpath(path), max_bytes=MAX_BYTES)
@@ -36,41 +39,33 @@ def load(path: Path) -> Baseline | None:
     except UnicodeDecodeError as error:
         data, why = None, str(error)
     if data is None:
-        raise BaselineError(f"{path}: cannot be read: {why}. Mend it, or delete it and record again.")
+        raise BaselineError(f"{path}: cannot be read: {why}. {_ADVICE}")
     return parse(text, source=str(path))
 
 
 def parse(text: str, *, source: str) -> Baseline:
     """Return the baseline in `text`; errors as in `load`."""
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:
-        raise BaselineError(f"{source}: not JSON: {error}. Mend it, or delete it and record again.") from None
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if type(schema) is not int or schema < 1:
-        raise BaselineError(
-            f"{source}: not a baseline file: its 'schema' is {schema!r}, not a version from 1 on"
-        )
-    if schema > SCHEMA:
-        raise BaselineError(
-            f"{source}: written by a newer pytest-aiperf (schema {schema}, this one reads up to {SCHEMA}); "
-            "upgrade pytest-aiperf, or delete the file and record again."
-        )
-    return _validated(document, source)
+        raise BaselineError(f"{source}: not JSON: {error}. {_ADVICE}") from None
+    baseline = _validated(migrated(document, source=source), source)
+    for place, what in contradictions(baseline):
+        raise _wrong(source, place, what)
+    return baseline
 
 
-def _validated(document: Any, source: str) -> Baseline:
+def _validated(document: Mapping[str, Any], source: str) -> Baseline:
     try:
-        baseline = Baseline.model_validate(document)
+        return Baseline.model_validate(document)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in problem["loc"])
-        raise BaselineError(
-            f"{source}: at {place}: {problem['msg']}. Mend it, or delete it and record again."
-        ) from None
-    if baseline.anchor not in {session.id for session in baseline.sessions}:
-        raise BaselineError(f"{source}: at anchor: no session has the id {baseline.anchor!r}")
-    return baseline
+        raise _wrong(source, place, problem["msg"]) from None
+
+
+def _wrong(source: str, place: str, what: str) -> BaselineError:
+    return BaselineError(f"{source}: {f'at {place}: ' if place else ''}{what}. {_ADVICE}")
 
 
 def dump(baseline: Baseline) -> str:
@@ -118,6 +113,16 @@ def _read_only_file_system(folder: Path) -> bool:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number of JSON")
+
+
+def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON lets the last of two equal keys win; in a file that was merged by hand nobody knows which was meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
 
 
 def _rounded(value: Any) -> Any:

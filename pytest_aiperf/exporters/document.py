@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from pytest_aiperf.baseline.history import judged_sessions
+from pytest_aiperf.baseline.schema import STATS_VERSION, Recorded, Run, Session
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.common.finite import scrub_non_finite
 from pytest_aiperf.exporters.failure_text import headline
-from pytest_aiperf.measure.measurement import Measurement
+from pytest_aiperf.measure.measurement import Comparison, Measurement
 from pytest_aiperf.measure.result import Result
 
 SCHEMA: Final = 1
@@ -38,12 +40,22 @@ def measurement_document(measurement: Measurement, *, node_id: str) -> dict[str,
         "started": measurement.started_at,
         "duration_s": measurement.duration_s,
         "validity": [check.to_builtin() for check in measurement.validity],
-        "sessions": [
-            {"runs": [run.model_dump(mode="json") for run in runs]} for runs in measurement.sessions
-        ],
+        "sessions": [session.model_dump(mode="json") for session in _sessions(measurement)],
         "sent": [[asdict(sending) for sending in session] for session in measurement.sendings],
         "metrics": Result(measurement).to_dict(),
-        "comparisons": [_comparison(asdict(c)) for c in measurement.judgement.comparisons],
+        "judged": [
+            {"metric": metric.name, "tolerance": metric.tolerance.relative, "floor": metric.tolerance.floor}
+            for metric in measurement.judged
+        ],
+        "terms": asdict(measurement.terms),
+        "comparisons": [comparison_document(c) for c in measurement.judgement.comparisons],
+        "missed": [
+            {"metric": m.slo.tag, "statistic": m.slo.statistic, "limit": m.slo.limit, "value": m.value}
+            for m in measurement.missed
+        ],
+        "against": measurement.against,
+        "against_sessions": [session.model_dump(mode="json") for session in _other_sessions(measurement)],
+        "changes": [asdict(change) for change in measurement.changes],
         "errors": [asdict(group) for group in measurement.errors],
         "gpu": [],
         "server_metrics": {},
@@ -68,7 +80,13 @@ def failed_document(*, node_id: str, name: str | None, reason: str) -> dict[str,
         "sessions": [],
         "sent": [],
         "metrics": {},
+        "judged": [],
+        "terms": None,
         "comparisons": [],
+        "missed": [],
+        "against": None,
+        "against_sessions": [],
+        "changes": [],
         "errors": [],
         "gpu": [],
         "server_metrics": {},
@@ -78,22 +96,46 @@ def failed_document(*, node_id: str, name: str | None, reason: str) -> dict[str,
     }
 
 
+def comparison_document(comparison: Comparison) -> dict[str, Any]:
+    """Return one entry of ``comparisons``, of builtin types."""
+    row = asdict(comparison)
+    plain: dict[str, Any] = to_builtin(scrub_non_finite({name: row[name] for name in _COMPARISON}))
+    return plain
+
+
 def write_document(path: Path, session: Mapping[str, Any], measurements: Sequence[Mapping[str, Any]]) -> None:
     """Write the document.
 
     Raises:
         ConfigurationError: the file cannot be written.
     """
-    import orjson
+    document = {
+        "schema": SCHEMA,
+        "stats_version": STATS_VERSION,
+        "session": dict(session),
+        "measurements": list(measurements),
+    }
+    write_json(path, document, option="--aiperf-json")
 
-    document = scrub_non_finite(
-        {"schema": SCHEMA, "session": dict(session), "measurements": list(measurements)}
-    )
+
+def write_json(path: Path, document: Mapping[str, Any], *, option: str) -> None:
+    """Write a document to the file that an option names.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+        path.write_bytes(json_bytes(document))
     except OSError as error:
-        raise ConfigurationError(f"--aiperf-json: cannot write {path}: {error}") from None
+        raise ConfigurationError(f"{option}: cannot write {path}: {error}") from None
+
+
+def json_bytes(document: Mapping[str, Any]) -> bytes:
+    """Return a document as JSON: finite numbers only, the same bytes for the same document."""
+    import orjson
+
+    return orjson.dumps(scrub_non_finite(document), option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def to_builtin(value: Any) -> Any:
@@ -120,18 +162,52 @@ def to_builtin(value: Any) -> Any:
     return to_builtin(str(value))
 
 
-def _comparison(row: dict[str, Any]) -> dict[str, Any]:
-    names = (
-        "metric",
-        "unit",
-        "baseline",
-        "now",
-        "change",
-        "ci95",
-        "tolerance",
-        "mde",
-        "verdict",
-        "reason",
-        "improved",
+def _sessions(measurement: Measurement) -> Iterator[Session]:
+    """Yield the measurement's sessions as a baseline would hold them: the one that is stored is the stored one.
+
+    What was not stored has no commit. Asking git takes two processes, some 10 ms, for every measurement of a suite.
+    """
+    stored = measurement.to_store.sessions[-1] if measurement.to_store else None
+    for number, runs in enumerate(measurement.sessions):
+        first = stored if number == 0 else None
+        yield Session(
+            id=first.id if first else _session_id(measurement, number, runs),
+            runs=tuple(runs),
+            environment=measurement.environment,
+            recorded=first.recorded if first else Recorded(at=measurement.started_at),
+        )
+
+
+def _other_sessions(measurement: Measurement) -> Sequence[Session]:
+    """The runs of the server that it was compared with, where that was measured too."""
+    if measurement.against is None or measurement.baseline is None:
+        return ()
+    return measurement.baseline.sessions
+
+
+def _session_id(measurement: Measurement, number: int, runs: Sequence[Run]) -> str:
+    """The same measurement has the same ids each time it is written; no two have windows alike to the nanosecond."""
+    facts = (
+        measurement.test,
+        measurement.name,
+        measurement.started_at,
+        number,
+        [run.window_s for run in runs],
     )
-    return {name: row[name] for name in names}
+    return hashlib.sha256(repr(facts).encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
+
+_COMPARISON: Final = (
+    "metric",
+    "against",
+    "unit",
+    "baseline",
+    "now",
+    "change",
+    "ci95",
+    "tolerance",
+    "mde",
+    "verdict",
+    "reason",
+    "improved",
+)

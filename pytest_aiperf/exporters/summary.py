@@ -82,7 +82,7 @@ def _cell(measurement: Mapping[str, Any], tag: str) -> str:
     metric = measurement["metrics"].get(tag)
     if metric is None:
         return ""
-    judged = next((c for c in measurement["comparisons"] if c["metric"].partition(".")[0] == tag), None)
+    judged = next((c for c in _with_the_baseline(measurement) if c["metric"].partition(".")[0] == tag), None)
     change = f" {percent(judged['change'])}" if judged and judged["change"] is not None else ""
     if tag == "output_token_throughput":
         return f"{number(metric['avg'])} tok/s{change}"
@@ -92,14 +92,23 @@ def _cell(measurement: Mapping[str, Any], tag: str) -> str:
 
 
 def _notes(measurement: Mapping[str, Any]) -> Iterator[str]:
-    if measurement["verdict"] not in ("inconclusive", "invalid"):
+    verdict = measurement["verdict"]
+    if verdict == "regressed" and not any(c["verdict"] == verdict for c in _with_the_baseline(measurement)):
+        yield measurement["headline"]  # the line above shows a change that is allowed
+    if verdict not in ("inconclusive", "invalid"):
         return
-    mdes = [c["mde"] for c in measurement["comparisons"] if c["verdict"] == "inconclusive" and c["mde"]]
+    mdes = [c["mde"] for c in _with_the_baseline(measurement) if c["verdict"] == "inconclusive" and c["mde"]]
     found = f"; would have found a change of {percent(max(mdes), sign=False)}" if mdes else ""
     yield f"{measurement['headline']}{found}"
     sessions = measurement["baseline_sessions"]
-    if measurement["verdict"] == "inconclusive" and sessions < WANTED_SESSIONS:
+    stored = measurement.get("against") is None
+    if verdict == "inconclusive" and stored and sessions < WANTED_SESSIONS:
         yield f"the baseline has {sessions} of {WANTED_SESSIONS} sessions: record more with --aiperf-update"
+
+
+def _with_the_baseline(measurement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Without the comparisons with the anchor alone: the figure beside a name is one."""
+    return (c for c in measurement["comparisons"] if c.get("against") != "anchor")
 
 
 def _title(measurement: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_aiperf.judge.advice import Option, advise, planned_mde
+    from pytest_aiperf.judge.calibration import Calibration, calibrate, calibrated, replay
     from pytest_aiperf.judge.confirmation import confirm, confirm_metrics
     from pytest_aiperf.judge.error_gate import error_totals, judge_errors
     from pytest_aiperf.judge.gate import judge
@@ -22,12 +24,17 @@ if TYPE_CHECKING:
     from pytest_aiperf.judge.verdict import another_look, combine, limit_mde
 
 _HOMES = {
+    "Calibration": "calibration",
     "Decision": "samples",
     "LogHistogram": "histogram",
     "MetricSamples": "holm",
+    "Option": "advice",
     "Policy": "samples",
     "RunStat": "samples",
+    "advise": "advice",
     "another_look": "verdict",
+    "calibrate": "calibration",
+    "calibrated": "calibration",
     "combine": "verdict",
     "confirm": "confirmation",
     "confirm_metrics": "confirmation",
@@ -39,18 +46,25 @@ _HOMES = {
     "limit_mde": "verdict",
     "log_histogram": "histogram",
     "min_requests": "run_summary",
+    "planned_mde": "advice",
+    "replay": "calibration",
     "run_interval": "interval",
     "run_stat": "run_summary",
     "stall_threshold": "stall_gate",
 }
 
 __all__ = [
+    "Calibration",
     "Decision",
     "LogHistogram",
     "MetricSamples",
+    "Option",
     "Policy",
     "RunStat",
+    "advise",
     "another_look",
+    "calibrate",
+    "calibrated",
     "combine",
     "confirm",
     "confirm_metrics",
@@ -62,6 +76,8 @@ __all__ = [
     "limit_mde",
     "log_histogram",
     "min_requests",
+    "planned_mde",
+    "replay",
     "run_interval",
     "run_stat",
     "stall_threshold",

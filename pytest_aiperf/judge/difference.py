@@ -39,6 +39,7 @@ class Difference:
     """The larger of the relative tolerance and the absolute floor, as a log."""
     run_variance: float
     """Variance of log(value) from run to run."""
+    baseline_runs: int
     candidate_sessions: int
     candidate_runs: int
     n_dropped: int = 0
@@ -90,6 +91,7 @@ def difference(
         df=satterthwaite((run_part, run.df), (session_part, session.df)),
         log_tolerance=_log_tolerance(policy, baseline_log),
         run_variance=run.value,
+        baseline_runs=sum(map(len, baseline)),
         candidate_sessions=len(candidate),
         candidate_runs=sum(map(len, candidate)),
     )

@@ -27,7 +27,15 @@ def judge_errors(
     Regressed when the one-sided exact test of Fisher is below `alpha` and the share is more than `min_excess`
     (a difference of shares: 0.005 is half a percentage point) above the baseline's. An excess of that size
     that chance could explain is inconclusive; no larger excess is a pass.
+
+    Raises:
+        ValueError: a count is negative or not a number.
     """
+    for n_ok, n_err in (baseline, candidate):
+        if not (n_ok >= 0 and n_err >= 0):
+            raise ValueError(
+                f"failed requests cannot be judged: counts of {n_ok} good and {n_err} failed ones"
+            )
     if min(sum(baseline), sum(candidate)) == 0:
         side = "the baseline" if sum(baseline) == 0 else "the candidate"
         return Decision(verdict="inconclusive", reason=f"{side} has no requests")

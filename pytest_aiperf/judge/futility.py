@@ -25,13 +25,14 @@ def chance_to_settle(found: Difference, policy: Policy, *, alpha_share: float = 
     """Return the probability, 0 to 1, that the last look settles it, the variances staying as they are.
 
     The difference at the last look is taken as normal about the present one, with the spread that the runs still to
-    come leave.
+    come leave. A stored baseline stays as it is; of two servers that are measured in turn both get these runs.
     """
     more = policy.looks[-1] - found.candidate_runs
     if more <= 0 or found.candidate_sessions != 1:
         return 0.0
-    gained = found.run_variance * (1 / found.candidate_runs - 1 / policy.looks[-1])
-    last = replace(found, se=math.sqrt(max(found.se**2 - gained, 0.0)), df=found.df + more)
+    growing = [found.candidate_runs] + [found.baseline_runs] * (policy.relation == "paired")
+    gained = found.run_variance * sum(1 / runs - 1 / (runs + more) for runs in growing)
+    last = replace(found, se=math.sqrt(max(found.se**2 - gained, 0.0)), df=found.df + more * len(growing))
     spread = math.sqrt(gained)
     to_pass = last.log_tolerance - last.upper(policy.alpha_pass[-1])
     must_clear = last.log_tolerance if policy.strict else 0.0

@@ -2,8 +2,8 @@
 
 The unit of replication is the run, and above it the session; requests of one run share queue, batch and
 clock and are never counted as evidence of their own. There are three answers to the question, not two.
-Rejected: Mann-Whitney over pooled requests, which calls 14 (noisy) to 25 % (quiet) of identical servers slower,
-and Welch's t-test on run values, which keeps its level but finds a slowdown of 10 % in 25 to 62 % only (row 8
+Rejected: Mann-Whitney over pooled requests, which calls 14 (noisy) to 23 % (quiet) of identical servers slower,
+and Welch's t-test on run values, which keeps its level but finds a slowdown of 10 % in 24 to 62 % only (row 8
 of tests/judge/figures_in_full.py); a threshold on the point estimate, which knows no noise at all.
 
 Pure: no clock, no random numbers, no I/O. The same values give the same decision, byte for byte.

@@ -54,10 +54,13 @@ def judge_metrics(samples: Mapping[str, MetricSamples], look: int = 0) -> dict[s
 
 
 def holm_shares(p_values: Mapping[str, float]) -> dict[str, float]:
-    """The share of alpha with which each hypothesis is tested; p-values in units of their own alpha."""
+    """The share of alpha with which each hypothesis is tested; p-values in units of their own alpha.
+
+    Equal p-values (two of 0, say) go by name, so that no share depends on the order of the metrics.
+    """
     shares: dict[str, float] = {}
     remaining = len(p_values)
-    for name in sorted(p_values, key=lambda name: p_values[name]):
+    for name in sorted(p_values, key=lambda name: (p_values[name], name)):
         shares[name] = 1 / remaining
         if p_values[name] < 1 / remaining:
             remaining -= 1

@@ -56,6 +56,9 @@ def judge_stalls(
     bound at `alpha` (that of this look, where there are several) is above zero and the share is more than
     `min_excess` (a difference of shares: 0.01 is one percentage point) above the baseline's. Such an excess
     without such a bound is inconclusive; no larger excess is a pass.
+
+    Raises:
+        ValueError: a run has stalls that cannot be: fewer than none, or more than it has requests.
     """
     before, now = _runs(baseline), _runs(candidate)
     if not before or not now:
@@ -119,7 +122,11 @@ def _root(run: Stalls, n_typical: float) -> float:
 
 
 def _runs(side: Sequence[Sequence[Stalls]]) -> list[Stalls]:
-    return [run for session in side for run in session if run[1] > 0]
+    runs = [run for session in side for run in session]
+    for stalled, n in runs:
+        if not 0 <= stalled <= n:
+            raise ValueError(f"stalls cannot be judged: a run with {stalled} stalled of {n} requests")
+    return [run for run in runs if run[1] > 0]
 
 
 def _share(runs: Sequence[Stalls]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_aiperf.measure.measurement import Judgement, Measurement
-from pytest_aiperf.measure.provenance import environment
+from pytest_aiperf.measure.provenance import environment_of, timestamps_of
 from pytest_aiperf.measure.recording import own_stall_threshold, with_stalls
 from pytest_aiperf.measure.request import MeasureRequest
 from pytest_aiperf.measure.run_data import pooled_levels, pooled_values
@@ -32,10 +32,9 @@ def or_invalid(judgement: Judgement, checks: Sequence[Check]) -> Judgement:
 def conclude(request: MeasureRequest, side: Side, judgement: Judgement, **known: Any) -> Measurement:
     """Return the measurement of a side; `known` are the fields that its runs do not tell."""
     everything = side.everything
-    facts = everything[0].batch.facts
-    stamps = {data.batch.facts.timestamps for data in everything}
+    batches = [data.batch for data in everything]
+    facts = batches[0].facts
     threshold_ms = side.maker.stall_threshold_ms or own_stall_threshold(side.sessions[0])
-    source = osl_source(everything[0].batch)
     fields: dict[str, Any] = {"validity": side.maker.checks} | known
     return Measurement(
         test=request.test,
@@ -47,15 +46,15 @@ def conclude(request: MeasureRequest, side: Side, judgement: Judgement, **known:
         sessions=[with_stalls(session, threshold_ms) for session in side.sessions],
         pooled=pooled_values(everything),
         levels=pooled_levels(everything),
-        errors=merge_errors([data.batch for data in everything]),
+        errors=merge_errors(batches),
         transport=facts.transport,
         connection_reuse=facts.connection_reuse,
         insecure=facts.insecure,
         proxy=facts.proxy,
         sendings=[[sending_of(data.batch) for data in session] for session in side.sessions],
-        timestamps=stamps.pop() if len(stamps) == 1 else "mixed",
-        osl_source=source,
-        environment=environment(source),
+        timestamps=timestamps_of(batches),
+        osl_source=osl_source(batches[0]),
+        environment=environment_of(batches, request.software),
         **fields,
     )
 

@@ -134,13 +134,15 @@ def policy_of(
 ) -> Policy:
     """Return how a metric is judged: its own tolerance and direction, the measurement's terms, what is known of it."""
     definition = all_metrics()[metric.tag]
+    # How much sessions differ was calibrated on one host: between hosts they differ more.
+    sessions = calibrated if relation == "same_host" else None
     return Policy(
         tolerance=metric.tolerance.relative,
         floor=metric.tolerance.floor,
         direction="higher" if definition.direction == "higher" else "lower",
         relation=relation,
-        tau=calibrated.tau if calibrated else None,
-        tau_df=calibrated.df if calibrated else None,
+        tau=sessions.tau if sessions else None,
+        tau_df=sessions.df if sessions else None,
         run_sd=calibrated.run_sd if calibrated else None,
         strict=terms.strict,
         looks=terms.looks,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_aiperf.baseline.schema import Run, Session, Variance
+from pytest_aiperf.judge.anchor import amount_to, anchored, since, with_anchor
 from pytest_aiperf.judge.confirmation import confirm_metrics
 from pytest_aiperf.judge.error_gate import judge_errors
 from pytest_aiperf.judge.holm import MetricSamples, judge_metrics
@@ -39,13 +40,14 @@ class Case:
 
     def judge(self, runs: Sequence[Run], look: int) -> Judgement:
         """Judge the runs so far at one of the planned looks."""
-        decisions = self._decide([runs], look)
-        verdict, reason = combine(decisions)
+        decisions = self._worded(self._decide([runs], look))
+        telling = amount_to(decisions)
+        verdict, reason = combine(telling)
         return Judgement(
             verdict=verdict,
             reason=reason,
             comparisons=self._comparisons([runs], decisions),
-            more_runs_help=another_look(decisions, look, len(self.terms.looks)),
+            more_runs_help=another_look(telling, look, len(self.terms.looks)),
         )
 
     def confirm(self, first: Sequence[Run], second: Sequence[Run], look: int) -> Judgement:
@@ -58,7 +60,8 @@ class Case:
         for name in (STALLS, ERRORS):
             if _has_regressed(alone.get(name)):
                 found[name] = _confirmed_share(both.get(name), again.get(name))
-        verdict, reason = combine(found)
+        found = self._worded(found)
+        verdict, reason = combine(amount_to(found))
         return Judgement(
             verdict=verdict, reason=reason, comparisons=self._comparisons([first, second], found)
         )
@@ -68,7 +71,8 @@ class Case:
         if _error_share(candidate) <= _MAX_ERROR_SHARE:
             decisions.update(judge_metrics(self._samples(candidate), look))
             if self.terms.max_mde is not None:
-                decisions = {name: limit_mde(one, self.terms.max_mde) for name, one in decisions.items()}
+                for metric in self.metrics:
+                    decisions[metric.name] = limit_mde(decisions[metric.name], self.terms.max_mde)
             decisions.update(self._stalls(candidate, look))
         before = _totals([session.runs for session in self.baseline])
         decisions[ERRORS] = judge_errors(before, _totals(candidate), alpha=self.terms.alpha_fail[look])
@@ -82,7 +86,8 @@ class Case:
         return {STALLS: judge_stalls(before, now, alpha=self.terms.alpha_fail[look])}
 
     def _samples(self, candidate: Sessions) -> dict[str, MetricSamples]:
-        return {
+        """By metric, and a second time for the comparison with the anchor alone."""
+        samples = {
             metric.name: MetricSamples(
                 baseline=[[run_value(run, metric) for run in session.runs] for session in self.baseline],
                 candidate=[[run_value(run, metric) for run in runs] for runs in candidate],
@@ -90,6 +95,7 @@ class Case:
             )
             for metric in self.metrics
         }
+        return with_anchor(samples)
 
     def _policy(self, metric: JudgedMetric) -> Policy:
         same_host = all(session.environment.host == self.host for session in self.baseline)
@@ -99,6 +105,20 @@ class Case:
             relation="paired" if self.terms.paired else "same_host" if same_host else "same_part",
             calibrated=self.variance.get(metric.name),
         )
+
+    def _worded(self, decisions: Mapping[str, Decision]) -> dict[str, Decision]:
+        """Let the decisions about the anchor say that they are; what came at once did not come in small steps."""
+        worded = dict(decisions)
+        for metric in self.metrics:
+            second = anchored(metric.name)
+            if second in decisions:
+                crept = _has_regressed(decisions[second]) and not _has_regressed(decisions[metric.name])
+                worded[second] = since(decisions[second], self._anchor_day, in_small_steps=crept)
+        return worded
+
+    @property
+    def _anchor_day(self) -> str:
+        return self.baseline[0].recorded.at[: len("2026-11-02")]
 
     def _comparisons(self, candidate: Sessions, decisions: Mapping[str, Decision]) -> Sequence[Comparison]:
         pairs = self._samples(candidate)
@@ -111,7 +131,18 @@ class Case:
         rows.append(
             _share_row(ERRORS, "errors", decisions[ERRORS], _error_share(before), _error_share(candidate))
         )
-        return rows
+        return [*rows, *self._anchor_rows(pairs, decisions)]
+
+    def _anchor_rows(
+        self, pairs: Mapping[str, MetricSamples], decisions: Mapping[str, Decision]
+    ) -> Iterator[Comparison]:
+        """Never improved: what got better in small steps is no news of this measurement."""
+        for metric in self.metrics:
+            name = anchored(metric.name)
+            if name in decisions:
+                row = _metric_row(metric, pairs[name], decisions[name])
+                label = f"{metric.label} since {self._anchor_day}"
+                yield replace(row, label=label, against="anchor", improved=False)
 
 
 def _has_regressed(decision: Decision | None) -> bool:

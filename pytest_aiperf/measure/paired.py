@@ -20,7 +20,7 @@ from pytest_aiperf.measure.conclusion import broken, conclude, or_invalid
 from pytest_aiperf.measure.judged import judged_metrics
 from pytest_aiperf.measure.judging import Case
 from pytest_aiperf.measure.measurement import Change, Judgement, Measurement
-from pytest_aiperf.measure.provenance import environment, host_hash, utc_now
+from pytest_aiperf.measure.provenance import environment_of, host_hash, utc_now
 from pytest_aiperf.measure.recording import own_stall_threshold, with_stalls
 from pytest_aiperf.measure.request import MeasureRequest
 from pytest_aiperf.measure.runs import LoadRunner, Progress
@@ -28,7 +28,6 @@ from pytest_aiperf.measure.schedule import build_schedule
 from pytest_aiperf.measure.side import Side, key_of, new_side
 from pytest_aiperf.measure.terms import FIRST_LOOK, terms_of
 from pytest_aiperf.measure.validity import Check, Limits
-from pytest_aiperf.metrics.tokens import osl_source
 
 
 class PairedMeasuring:
@@ -110,7 +109,7 @@ class PairedMeasuring:
         session = Session(
             id="against",
             runs=tuple(runs),
-            environment=environment(osl_source(self.before.runs[0].batch)),
+            environment=environment_of([data.batch for data in self.before.runs], self.request.software),
             recorded=Recorded(at=self.started_at),
         )
         return history.first(key_of(self.request, self.before), session)

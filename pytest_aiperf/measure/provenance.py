@@ -5,21 +5,36 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest_aiperf
 from pytest_aiperf.baseline.schema import Environment, Recorded
+from pytest_aiperf.common.records import RecordBatch
+from pytest_aiperf.metrics.tokens import osl_source
 
 _GIT_S: Final = 5.0
 
 
-def environment(osl_source: str) -> Environment:
-    """Return the soft facts of a session."""
+def environment_of(batches: Sequence[RecordBatch], software: Mapping[str, str | None]) -> Environment:
+    """Return the soft facts of a session: what its runs tell, where we are, and `software` such as the driver."""
     return Environment(
-        client=f"pytest-aiperf {pytest_aiperf.__version__}", host=host_hash(), osl_source=osl_source
+        client=f"pytest-aiperf {pytest_aiperf.__version__}",
+        python=platform.python_version(),
+        host=host_hash(),
+        transport=batches[0].facts.transport,
+        timestamps=timestamps_of(batches),
+        osl_source=osl_source(batches[0]),
+        **software,
     )
+
+
+def timestamps_of(batches: Sequence[RecordBatch]) -> str:
+    """Return whose stamps the runs have: ``kernel``, ``user``, or ``mixed``."""
+    stamps = {batch.facts.timestamps for batch in batches}
+    return stamps.pop() if len(stamps) == 1 else "mixed"
 
 
 def host_hash() -> str:

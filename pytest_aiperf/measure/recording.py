@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from pytest_aiperf.baseline import history
-from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Distribution, Run, Session
+from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Distribution, Environment, Run, Session
+from pytest_aiperf.common.errors import MeasurementError
 from pytest_aiperf.judge.stall_gate import stall_threshold
 from pytest_aiperf.measure.measurement import Judgement
-from pytest_aiperf.measure.provenance import environment, recorded
+from pytest_aiperf.measure.provenance import recorded
 from pytest_aiperf.measure.run_data import STALL_METRIC, RunData, count_stalls
 
 StoredAs = Literal["recorded", "appended", "new level", "accepted"]
@@ -35,13 +36,19 @@ class Recording:
         return "all" in self.update or ("missing" in self.update and self.stored is None)
 
     def outcome(
-        self, judgement: Judgement, key: BaselineKey, runs: Sequence[RunData], *, osl_source: str
+        self, judgement: Judgement, key: BaselineKey, runs: Sequence[RunData], environment: Environment
     ) -> tuple[Baseline, StoredAs] | None:
-        """Return the baseline to write and why; None when there is nothing to write."""
+        """Return the baseline to write and why; None when there is nothing to write.
+
+        Raises:
+            MeasurementError: a run that is to be stored has no good request.
+        """
         stored_as = self._stored_as(judgement)
         if stored_as is None or self.path is None:
             return None
-        session = self._session(runs, self.path, osl_source, fresh=stored_as != "appended")
+        if any(run.summary.n_ok == 0 for run in runs):
+            raise MeasurementError("a run without a single good request is no baseline: nothing was recorded")
+        session = self._session(runs, self.path, environment, fresh=stored_as != "appended")
         if self.comparable is None:
             return history.first(key, session), stored_as
         if stored_as == "appended":
@@ -60,12 +67,16 @@ class Recording:
         return "accepted" if regressed or improved else None
 
     def _kept_as(self, judgement: Judgement) -> StoredAs:
+        """A creep is no new level: only who accepts it by name (``regressed``) moves the anchor for it."""
         if self.comparable is None:
             return "recorded"
-        moved = any(c.verdict == "regressed" or c.improved for c in judgement.comparisons)
+        with_the_mean = [c for c in judgement.comparisons if c.against == "baseline"]
+        moved = any(c.verdict == "regressed" or c.improved for c in with_the_mean)
         return "new level" if moved else "appended"
 
-    def _session(self, runs: Sequence[RunData], path: Path, osl_source: str, *, fresh: bool) -> Session:
+    def _session(
+        self, runs: Sequence[RunData], path: Path, environment: Environment, *, fresh: bool
+    ) -> Session:
         """A further session keeps the stall threshold that it was judged by; a first one and a new level set their own.
 
         Counted against the old threshold, a slower level would be stalls throughout, and no stall would show.
@@ -74,9 +85,20 @@ class Recording:
         return Session(
             id=uuid.uuid4().hex[:12],
             runs=tuple(with_stalls(runs, own) if own else [run.summary for run in runs]),
-            environment=environment(osl_source),
+            environment=environment,
             recorded=recorded(path.parent),
         )
+
+
+def as_stored(judgement: Judgement, stored_as: StoredAs | None) -> Judgement:
+    """Return the judgement with what its being stored means to whoever checks next."""
+    if stored_as == "accepted":
+        return replace(judgement, verdict="measured", reason=f"accepted as the new level: {judgement.reason}")
+    crept = any(c.against == "anchor" and c.verdict == "regressed" for c in judgement.comparisons)
+    if stored_as == "appended" and crept:
+        note = "the anchor stays, so checks fail until this is accepted with --aiperf-update=regressed"
+        return replace(judgement, reason=f"{judgement.reason}; {note}")
+    return judgement
 
 
 def own_stall_threshold(runs: Sequence[RunData]) -> float | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pytest_aiperf.baseline import store
+from pytest_aiperf.baseline.schema import Baseline
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.measure.slo import Slo
@@ -32,9 +34,13 @@ class MeasureRequest:
     """Categories to record: missing, regressed, improved, all."""
     accelerator: Mapping[str, object] = field(default_factory=dict)
     """Part of the hard key: accelerator, accelerator_count, power_limit_w and so on."""
+    software: Mapping[str, str | None] = field(default_factory=dict)
+    """Soft facts that a surface knows: driver, cuda, server."""
     slos: tuple[Slo, ...] = ()
     """Absolute limits."""
-    restart: Callable[[], None] | None = None
+    load_baseline: Callable[[Path], Baseline | None] = store.load
+    """Reads a baseline."""
+    restart: Callable[[], object] | None = None
     """Restarts the server before a confirmation session."""
 
     @property

@@ -14,19 +14,19 @@ from pytest_aiperf.baseline.schema import Baseline
 from pytest_aiperf.common.errors import MeasurementError
 from pytest_aiperf.measure.answer_length import check_length
 from pytest_aiperf.measure.budget import Budget
+from pytest_aiperf.measure.changes import changes
 from pytest_aiperf.measure.conclusion import broken, conclude, or_invalid
 from pytest_aiperf.measure.judged import judged_metrics, stall_threshold_of
 from pytest_aiperf.measure.judging import Case
 from pytest_aiperf.measure.measurement import Judgement, Measurement
-from pytest_aiperf.measure.provenance import host_hash, utc_now
-from pytest_aiperf.measure.recording import Recording
+from pytest_aiperf.measure.provenance import environment_of, host_hash, utc_now
+from pytest_aiperf.measure.recording import Recording, as_stored
 from pytest_aiperf.measure.request import MeasureRequest
 from pytest_aiperf.measure.runs import LoadRunner, Progress
 from pytest_aiperf.measure.schedule import build_schedule
 from pytest_aiperf.measure.side import key_of, new_side
 from pytest_aiperf.measure.terms import FIRST_LOOK, terms_of
 from pytest_aiperf.measure.validity import Check, Limits
-from pytest_aiperf.metrics.tokens import osl_source
 
 CONFIRM_RUNS: Final = 3
 COOL_DOWN_S: Final = 1.0
@@ -50,7 +50,7 @@ class StoredMeasuring:
         schedule = build_schedule(config)
         self.terms = terms_of(config.verdict)
         self.metrics = judged_metrics(request.config, measured=schedule.measured)
-        self.stored = store.load(request.baseline_path) if request.baseline_path else None
+        self.stored = request.load_baseline(request.baseline_path) if request.baseline_path else None
         if request.update and request.baseline_path:
             store.check_writable(request.baseline_path)
         self.side = new_side(config, schedule, load=load, on_progress=on_progress)
@@ -186,18 +186,16 @@ class StoredMeasuring:
     def _finish(self, judgement: Judgement) -> Measurement:
         judgement = or_invalid(judgement, self._broken_checks())
         runs = self.side.sessions[0]
-        written = self.recording.outcome(
-            judgement, key_of(self.request, self.side), runs, osl_source=osl_source(runs[0].batch)
-        )
+        environment = environment_of([data.batch for data in runs], self.request.software)
+        key = key_of(self.request, self.side)
+        written = self.recording.outcome(judgement, key, runs, environment)
         to_store, stored_as = written or (None, None)
-        if stored_as == "accepted":
-            reason = f"accepted as the new level: {judgement.reason}"
-            judgement = replace(judgement, verdict="measured", reason=reason)
         return conclude(
             self.request,
             self.side,
-            judgement,
+            as_stored(judgement, stored_as),
             judged=self.metrics,
+            changes=changes(self.stored, environment) if self.stored else (),
             terms=self.terms,
             started_at=self.started_at,
             duration_s=self.budget.spent_s,

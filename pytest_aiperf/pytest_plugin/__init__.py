@@ -32,6 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Called at start-up, in every process."""
+    from pytest_aiperf.pytest_plugin import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Called after the command line was parsed, in every process."""
     config.addinivalue_line("markers", marker.DESCRIPTION)

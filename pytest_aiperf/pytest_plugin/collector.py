@@ -58,7 +58,8 @@ class Collector:
         from pytest_aiperf.common.errors import BaselineError
 
         try:
-            store.save(Path(path), text)
+            if not self._config.hook.pytest_aiperf_store_baseline(path=Path(path), text=text):
+                store.save(Path(path), text)
             self._written.append(path)
         except BaselineError as error:
             self._problems.append(str(error))
@@ -87,7 +88,12 @@ class Collector:
 
         path = Path(self._config.invocation_params.dir, target)
         try:
-            write_document(path, self._session_facts(), list(self._documents.values()))
+            document: dict[str, Any] = {
+                "session": self._session_facts(),
+                "measurements": list(self._documents.values()),
+            }
+            self._config.hook.pytest_aiperf_update_report(config=self._config, document=document)
+            write_document(path, document["session"], document["measurements"])
         except AiperfError as error:
             self._problems.append(str(error))
 

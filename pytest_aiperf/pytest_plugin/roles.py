@@ -101,7 +101,7 @@ def lock_endpoint(config: pytest.Config, urls: Sequence[str]) -> Iterator[None]:
     if _isolation(config) == "none":
         yield
         return
-    from pytest_aiperf.pytest_plugin.endpoint_lock import endpoint_lock
+    from pytest_aiperf.services.endpoint_lock import endpoint_lock
 
     with endpoint_lock(urls):
         yield

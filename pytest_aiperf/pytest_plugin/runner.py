@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
 import pytest
 
 from pytest_aiperf.baseline import keys, store
-from pytest_aiperf.common.errors import (
-    AiperfError,
-    ConfigurationError,
-    InconclusiveError,
-    InvalidMeasurementError,
-    MissingBaselineError,
-    Regression,
-)
+from pytest_aiperf.baseline.schema import Baseline
+from pytest_aiperf.common.errors import AiperfError, ConfigurationError
+from pytest_aiperf.common.finite import is_finite_value
 from pytest_aiperf.config.coercion import parse_urls
 from pytest_aiperf.config.converter import to_aiperf_config
 from pytest_aiperf.config.resolver import Layer, resolve
 from pytest_aiperf.exporters.document import failed_document, measurement_document
-from pytest_aiperf.exporters.failure_text import failure_text, headline
-from pytest_aiperf.gpu_telemetry.identity import Accelerator, profile_name
+from pytest_aiperf.gpu_telemetry.identity import profile_name
+from pytest_aiperf.measure.accelerator import accelerator_behind, accelerator_key, accelerator_software
 from pytest_aiperf.measure.measure import MeasureRequest, measure
 from pytest_aiperf.measure.measurement import Measurement
 from pytest_aiperf.measure.result import Result
+from pytest_aiperf.measure.slo import parse_slo
 from pytest_aiperf.pytest_plugin import marker, options, roles
+from pytest_aiperf.pytest_plugin.item_id import item_id
+from pytest_aiperf.pytest_plugin.outcome import conclude
+from pytest_aiperf.pytest_plugin.progress import progress_of
 from pytest_aiperf.pytest_plugin.reports import PENDING
+from pytest_aiperf.pytest_plugin.sweep import sweep
 from pytest_aiperf.services.load_pool import LoadPool
 from pytest_aiperf.services.worker_count import free_cpus
-
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_ERRORS: Final = {
-    "regressed": Regression,
-    "invalid": InvalidMeasurementError,
-    "no_baseline": MissingBaselineError,
-    "not_comparable": MissingBaselineError,
-    "inconclusive": InconclusiveError,
-}
 
 
 class Aiperf:
@@ -54,8 +43,10 @@ class Aiperf:
         self._item, self._config = item, item.config
         self._endpoint = getattr(endpoint, "url", endpoint)
         self._restart = getattr(endpoint, "restart", None)
-        self._accelerator = self._local_accelerator()
-        self._profile = profile or profile_name(self._accelerator)
+        self._accelerator = accelerator_behind(
+            parse_urls(str(self._endpoint)), lambda: roles.services(self._config).accelerator
+        )
+        self._profile = profile or self._derived_profile()
         self._names: set[str | None] = set()
 
     def run(self, name: str | None = None, **overrides: Any) -> Result:
@@ -74,8 +65,19 @@ class Aiperf:
             raise error.with_traceback(
                 None
             ) from None  # its text says all; the user's own line is what matters
-        self._conclude(measurement)
-        return Result(measurement)
+        return conclude(self._item, measurement)
+
+    def sweep(self, name: str | None = None, **options: Any) -> Mapping[Any, Result]:
+        """Measure once for each value of the option that is given as a list: ``aiperf.sweep(concurrency=[1, 8, 32])``.
+
+        Each measurement has a baseline of its own, named after the value. Returns the results by value, in order.
+
+        Raises:
+            AssertionError: as `run`, for the first value that failed, when all have been measured.
+            ConfigurationError: not exactly one option is a list.
+        """
+        __tracebackhide__ = True
+        return sweep(self.run, name, options)
 
     def run_before_the_test(self) -> Result:
         """Measure as `run` does; a verdict that fails the test is kept and fails it when its body is called."""
@@ -85,7 +87,7 @@ class Aiperf:
         except AiperfError as error:
             raise error.with_traceback(None) from None
         try:
-            self._conclude(measurement)
+            return conclude(self._item, measurement)
         except AssertionError as verdict:
             self._item.stash[marker.VERDICT] = verdict
         return Result(measurement)
@@ -102,8 +104,7 @@ class Aiperf:
             raise
         except AiperfError as error:
             raise error.with_traceback(None) from None
-        self._conclude(measurement)
-        return Result(measurement)
+        return conclude(self._item, measurement)
 
     def _measure(self, name: str | None, overrides: Mapping[str, Any]) -> Measurement:
         __tracebackhide__ = True
@@ -122,14 +123,24 @@ class Aiperf:
 
     def _measured(self, request: MeasureRequest, load: LoadPool) -> Measurement:
         __tracebackhide__ = True
-        with self._documented(request.name):
-            measurement = measure(request, load=load)
+        urls = (*request.config.endpoint.urls, *request.against)
+        hooks = self._item.ihook
+        with (
+            self._documented(request.name),
+            roles.lock_endpoint(self._config, urls),
+            progress_of(self._item) as on_progress,
+        ):
+            hooks.pytest_aiperf_before_measure(item=self._item, name=request.name, config=request.config)
+            measurement = measure(request, load=load, on_progress=on_progress)
+            told = {"item": self._item, "name": request.name, "result": Result(measurement)}
+            hooks.pytest_aiperf_after_measure(**told)
+            extra = _further_figures(hooks.pytest_aiperf_metrics(**told))
         stored = None
         if measurement.to_store is not None and measurement.baseline_path is not None:
             stored = [measurement.baseline_path, store.dump(measurement.to_store)]
         shown = self._with_short_path(measurement)
         document = measurement_document(shown, node_id=self._item.nodeid)
-        self._keep(document | {"profile": self._profile}, stored)
+        self._keep(document | {"profile": self._profile, "extra": extra}, stored)
         return shown
 
     @contextmanager
@@ -139,7 +150,8 @@ class Aiperf:
         try:
             yield
         except AiperfError as error:
-            self._keep(failed_document(node_id=self._item.nodeid, name=name, reason=str(error)), None)
+            document = failed_document(node_id=self._item.nodeid, name=name, reason=str(error))
+            self._keep(document | {"extra": {}}, None)
             raise
 
     def _with_short_path(self, measurement: Measurement) -> Measurement:
@@ -159,7 +171,7 @@ class Aiperf:
         self._names.add(name)
 
     def _request(self, name: str | None, overrides: Mapping[str, Any]) -> MeasureRequest:
-        given = marker.merged(self._item) | dict(overrides)
+        given = marker.merged_with(self._item, overrides)
         try:
             marker.check_keywords(given, "aiperf.run")
         except ConfigurationError as error:
@@ -181,7 +193,7 @@ class Aiperf:
             tolerance={**options.tolerance_of(self._config), **given.get("tolerance", {})},
             metrics=given.get("metrics"),
         )
-        test = test_id(self._item)
+        test = item_id(self._item)
         judged = given.get("judge", self._config.getini("aiperf_judge") not in ("false", "0", "no", "off"))
         path = keys.baseline_path(self._directory(), profile=self._profile, test=test, name=name)
         return MeasureRequest(
@@ -190,20 +202,29 @@ class Aiperf:
             name=name,
             baseline_path=path if judged and not cli.against and config.verdict.mode != "quick" else None,
             against=tuple(self._resolved(cli.against)) if cli.against else (),
+            slos=tuple(parse_slo(given.get("slo", {}))),
             update=options.categories_of(self._config),
-            accelerator=_key_fields(self._accelerator),
-            restart=self._restart,
+            accelerator=accelerator_key(self._accelerator),
+            software=accelerator_software(self._accelerator),
+            load_baseline=self._load_baseline,
+            restart=self._restart or self._restart_by_hook,
         )
+
+    def _derived_profile(self) -> str:
+        hook = self._item.ihook.pytest_aiperf_collect_profile
+        named = hook(config=self._config, endpoint=str(self._endpoint))
+        return str(named) if named else profile_name(self._accelerator)
+
+    def _load_baseline(self, path: Path) -> Baseline | None:
+        text = self._item.ihook.pytest_aiperf_load_baseline(path=path)
+        return store.load(path) if text is None else store.parse(text, source=f"{path} (from a hook)")
+
+    def _restart_by_hook(self) -> bool:
+        hook = self._item.ihook.pytest_aiperf_restart_server
+        return bool(hook(item=self._item, endpoint=str(self._endpoint)))
 
     def _resolved(self, urls: str) -> list[str]:
         return [roles.services(self._config).resolve(url) for url in parse_urls(urls)]
-
-    def _local_accelerator(self) -> Accelerator | None:
-        """The cards of this machine, when the endpoint is on it: another machine's latency says nothing of them."""
-        urls = [urlsplit(url) for url in parse_urls(str(self._endpoint))]
-        if any(url.scheme == "mock" or url.hostname not in _LOOPBACK for url in urls):
-            return None
-        return roles.services(self._config).accelerator
 
     def _directory(self) -> Path:
         given = options.value_of(self._config, "baseline_dir")
@@ -217,46 +238,15 @@ class Aiperf:
             {"document": document, "store": list(stored) if stored else None}
         )
 
-    def _conclude(self, measurement: Measurement) -> None:
-        """Turn the verdict into the test's outcome; returns for those that let the test go on."""
-        __tracebackhide__ = True
-        verdict = measurement.verdict
-        missing = verdict in ("no_baseline", "not_comparable")
-        policy = self._policy("missing", "fail") if missing else self._policy("inconclusive", "warn")
-        if verdict == "inconclusive" and policy == "xfail":
-            pytest.xfail(headline(measurement))
-        if missing and policy != "fail":
-            warnings.warn(f"aiperf: {headline(measurement)}", stacklevel=4)
-        elif verdict in _ERRORS and (verdict != "inconclusive" or policy == "fail"):
-            raise _ERRORS[verdict](failure_text(measurement, node_id=self._item.nodeid))
 
-    def _policy(self, field: str, default: str) -> str:
-        value = options.value_of(self._config, field)
-        return default if value is None else str(value)
+def _further_figures(given: Sequence[object]) -> Mapping[str, float | None]:
+    """Return what hooks measured, put together; None where it is not a finite number.
 
-
-def test_id(item: pytest.Function) -> str:
-    """Return path, classes, function and parameters: stable where the node id is not (xdist groups change it)."""
-    path = item.path
-    try:
-        where = path.relative_to(item.config.rootpath).as_posix()
-    except ValueError:
-        where = path.name
-    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
-    function = getattr(item, "originalname", None) or item.name
-    callspec = getattr(item, "callspec", None)
-    parameters = f"[{callspec.id}]" if callspec is not None and callspec.id else ""
-    return "::".join([where, *classes, f"{function}{parameters}"])
-
-
-def _key_fields(accelerator: Accelerator | None) -> Mapping[str, object]:
-    if accelerator is None:
-        return {}
-    return {
-        "accelerator": accelerator.name,
-        "accelerator_count": accelerator.count,
-        "power_limit_w": accelerator.power_limit_w,
-    }
-
-
-test_id.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it where it is imported
+    Raises:
+        ConfigurationError: a hook gave something else than names and numbers.
+    """
+    odd = next((figures for figures in given if not isinstance(figures, Mapping)), None)
+    if odd is not None:
+        raise ConfigurationError(f"pytest_aiperf_metrics gave {odd!r}: return a mapping of names and numbers")
+    pairs = [pair for figures in given for pair in figures.items()]  # type: ignore[attr-defined]  # mappings
+    return {str(name): float(value) if is_finite_value(value) else None for name, value in pairs}

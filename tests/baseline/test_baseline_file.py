@@ -45,7 +45,7 @@ def test_the_golden_file_reads_back_to_the_same_text():
 
 def test_numbers_have_six_significant_digits():
     metrics = document()["sessions"][0]["runs"][0]["metrics"]
-    assert metrics["time_to_first_token"]["avg"] == 303.704
+    assert metrics["time_to_first_token"]["avg"] == 324.724
     assert metrics["time_to_first_token"]["var_within"]["p50"] == 0.000123457
     assert metrics["request_throughput"]["value"] == 10.9877
     assert metrics["time_to_first_token"]["p50"] == 300
@@ -104,6 +104,10 @@ def test_no_file_is_no_baseline(tmp_path):
         (b'{"schema": ' + b"1" * 5000 + b"}", "not JSON"),
         (b"\xff\xfe{}", "cannot be read"),
         (b"\xef\xbb\xbf{}", "not JSON"),
+        (
+            b'{"schema": 1, "key": {"a": 1, "b": 2, "a": 3}}',
+            "not JSON: the key 'a' stands twice in one object",
+        ),
         (b"[]", "not a baseline file"),
         (b"null", "not a baseline file"),
         (b"{}", "not a baseline file: its 'schema' is None"),
@@ -120,6 +124,24 @@ def test_a_broken_file_is_named_with_the_place_and_left_alone(tmp_path, data, me
         store.load(path)
     assert str(caught.value).startswith(f"{path}: {message}")
     assert path.read_bytes() == data
+
+
+def test_a_file_that_was_cut_anywhere_is_an_error_and_never_a_shorter_baseline(tmp_path):
+    text = store.dump(baseline())
+    path = tmp_path / "cut.json"
+    for at in range(1, len(text) - 2, 97):
+        path.write_text(text[:at])
+        with pytest.raises(BaselineError, match=r"cut\.json: not JSON"):
+            store.load(path)
+
+
+def test_a_file_far_too_large_is_refused_before_it_is_read_whole(tmp_path):
+    path = tmp_path / "huge.json"
+    with path.open("wb") as file:
+        file.truncate(300 * 1024 * 1024)
+    with pytest.raises(BaselineError, match=r"huge\.json: cannot be read: it is larger than 33554432 bytes"):
+        store.load(path)
+    assert path.stat().st_size == 300 * 1024 * 1024
 
 
 def test_a_directory_in_place_of_the_file_is_named(tmp_path):
@@ -165,7 +187,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one():
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999"])
 def test_a_number_that_overflows_is_refused(number):
-    text = store.dump(baseline()).replace("303.704", number)
+    text = store.dump(baseline()).replace("324.724", number)
     with pytest.raises(BaselineError, match=r"\.avg: Value error, must be finite, got -?inf"):
         store.parse(text, source="f")
 
@@ -176,22 +198,67 @@ def test_a_number_that_overflows_is_refused(number):
         (lambda d: d.update(anchor="nobody"), "at anchor: no session has the id 'nobody'"),
         (lambda d: d.update(sessions=[]), "at sessions: "),
         (lambda d: d["sessions"][0].update(runs=[]), "at sessions.0.runs: "),
+        (
+            lambda d: d["sessions"][1].update(id="first"),
+            "at sessions.1.id: an earlier session has the id 'first' already.",
+        ),
+        (
+            lambda d: d["sessions"][0]["runs"][0].update(n_ok=0),
+            "at sessions.0.runs.0.n_ok: no request of this run succeeded",
+        ),
         (lambda d: d["sessions"][0]["runs"][0].update(n_err=-1), "at sessions.0.runs.0.n_err: "),
         (lambda d: d["sessions"][0]["runs"][0].update(window_s=-1), "at sessions.0.runs.0.window_s: "),
         (lambda d: d["sessions"][0]["runs"][0]["stalls"].update(threshold_ms=0), "stalls.threshold_ms: "),
+        (
+            lambda d: d["sessions"][0]["runs"][1]["stalls"].update(count=200),
+            "at sessions.0.runs.1.stalls.count: 200 stalls among 199 good requests",
+        ),
         (lambda d: d["key"].pop("workload"), "at key.workload: Field required"),
+        (lambda d: d["key"].update(acelerator="x"), "unknown key 'acelerator' (did you mean 'accelerator'?)"),
+        (lambda d: d.update(extra=1), "unknown key 'extra'."),
     ],
 )
 def test_what_cannot_be_is_named(change, place):
     assert place in broken(change)
 
 
+TTFT = ("sessions", 0, "runs", 0, "metrics", "time_to_first_token")
+
+
+@pytest.mark.parametrize("value", ["199", True, 199.5, None, [199]])
+@pytest.mark.parametrize(
+    "place", [("sessions", 0, "runs", 0, "n_ok"), (*TTFT, "count"), (*TTFT, "hist", "offset")]
+)
+def test_a_count_is_a_whole_number_and_nothing_that_reads_like_one(place, value):
+    assert str(place[-1]) in broken(lambda stored: put(stored, place, value)).partition(": at ")[2]
+
+
+@pytest.mark.parametrize("value", ["300", True, [], {}])
+@pytest.mark.parametrize(
+    "place",
+    [(*TTFT, "p50"), ("sessions", 0, "runs", 0, "window_s"), ("variance", "time_to_first_token.p50", "tau")],
+)
+def test_a_number_is_a_number_and_nothing_that_reads_like_one(place, value):
+    assert "Input should be a valid number" in broken(lambda stored: put(stored, place, value))
+
+
+@pytest.mark.parametrize("place", [(*TTFT, "var_within", "p50"), (*TTFT, "std")])
+def test_no_variance_is_negative(place):
+    assert "greater than or equal to 0" in broken(lambda stored: put(stored, place, -0.001))
+
+
+def put(stored, place, value):
+    for step in place[:-1]:
+        stored = stored[step]
+    stored[place[-1]] = value
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"count": [1]}, "3 bins but 1 counts"),
-        ({"index": [3, 0, 40]}, "not in ascending order"),
-        ({"count": [1, -1, 0]}, "count.1: "),
+        ({"count": [1]}, "5 bins but 1 counts"),
+        ({"index": [3, 0, 40, 41, 42]}, "not in ascending order"),
+        ({"count": [1, -1, 0, 0, 0]}, "count.1: "),
         ({"offset": 10**9}, "beyond what a float can hold"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stored import KEY, baseline
 
 from pytest_aiperf.baseline.keys import baseline_path, differences, slug
+from pytest_aiperf.baseline.schema import BaselineKey
 
 HOME = Path("/base/__aiperf__")
 
@@ -96,6 +97,34 @@ def test_each_difference_is_said_in_a_phrase():
     assert list(changed(accelerator=None)) == ["accelerator was 'NVIDIA H100 80GB HBM3', is None"]
     assert list(changed(accelerator_count=2)) == ["accelerator_count was 1, is 2"]
     assert list(changed(power_limit_w=400.0)) == ["power_limit_w was 700.0, is 400.0"]
+
+    assert list(changed(accelerator_mig="1g.10gb")) == ["accelerator_mig was 'undivided', is '1g.10gb'"]
+    assert list(changed(accelerator_memory_bytes=42_949_672_960)) == [
+        "accelerator memory was 79.6 GiB, is 40.0 GiB"
+    ]
+
+
+@pytest.mark.parametrize("field", ["accelerator_memory_bytes", "accelerator_mig", "power_limit_w"])
+def test_what_one_side_does_not_know_of_the_same_part_is_no_difference(field):
+    """A file that was written before the field existed stays comparable."""
+    assert list(changed(**{field: None})) == []
+    older = baseline().model_copy(update={"key": KEY.model_copy(update={field: None})})
+    assert list(differences(older, KEY)) == []
+
+
+def test_a_part_of_which_nothing_is_known_is_a_difference():
+    unknown = dict.fromkeys([name for name in BaselineKey.model_fields if name.startswith("accelerator")])
+    assert "accelerator was 'NVIDIA H100 80GB HBM3', is None" in changed(**unknown)
+
+
+@pytest.mark.parametrize("mebibytes", [40536, 40960])
+def test_what_a_driver_keeps_for_itself_makes_no_other_part_of_it(mebibytes):
+    """Two drivers' accounts of one card of 40 GB."""
+    old = baseline().model_copy(
+        update={"key": KEY.model_copy(update={"accelerator_memory_bytes": 40536 << 20})}
+    )
+    new = KEY.model_copy(update={"accelerator_memory_bytes": mebibytes << 20})
+    assert list(differences(old, new)) == []
 
 
 def test_a_setting_that_came_or_went_is_a_difference():

@@ -18,7 +18,7 @@ from pytest_aiperf.baseline.schema import (
     SingleValue,
 )
 from pytest_aiperf.common.records import ErrorGroup
-from pytest_aiperf.measure.measurement import Comparison, Judgement, Measurement
+from pytest_aiperf.measure.measurement import Change, Comparison, Judgement, Measurement
 from pytest_aiperf.measure.validity import Check
 
 NODE_ID = "tests/perf/test_chat.py::test_chat[8]"
@@ -181,6 +181,33 @@ INVALID = judged(
             check="osl_as_asked", value=0.25, limit=0.05, ok=False, advice="The output is short.", fatal=False
         ),
     ),
+)
+CHANGED = replace(
+    REGRESSED,
+    changes=(
+        Change(name="server", before="vllm 0.24.1", now="vllm 0.25.0"),
+        Change(name="driver", before="575.51.03", now="580.65.06"),
+        Change(name="host", before="the baseline's", now="another machine"),
+        Change(name="timestamps", before="kernel", now="user"),
+    ),
+)
+CREPT = judged(
+    "regressed",
+    replace(TTFT, verdict="pass", baseline=320.3, now=324.4, change=0.0128, ci95=(-0.011, 0.031)),
+    ITL,
+    ERRORS,
+    replace(
+        TTFT, label="ttft p50 since 2026-11-02", against="anchor", now=324.4, change=0.0806, ci95=(0.061, 0.1)
+    ),
+)
+PAIRED = judged(
+    "regressed",
+    TTFT,
+    ITL,
+    ERRORS,
+    against="http://localhost:8001",
+    baseline_path=None,
+    changes=(Change(name="model", before="llama-a", now="llama-b"),),
 )
 ALL = {
     "regressed": REGRESSED,

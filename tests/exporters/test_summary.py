@@ -6,7 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from measurements import ALL, ITL, MEASURED, NODE_ID, PASSED, REGRESSED, TTFT, judged
+from measurements import (
+    ALL,
+    CREPT,
+    INCONCLUSIVE,
+    ITL,
+    MEASURED,
+    NODE_ID,
+    PAIRED,
+    PASSED,
+    REGRESSED,
+    TTFT,
+    judged,
+)
 
 from pytest_aiperf.exporters.document import failed_document, measurement_document
 from pytest_aiperf.exporters.summary import counts_line, summary_lines
@@ -101,3 +113,27 @@ def test_named_measurements_of_one_test_are_told_apart():
 
 def test_what_was_stored_is_called_recorded():
     assert "  recorded" in lines([document(replace(MEASURED, stored_as="recorded"))])[0]
+
+
+def test_a_creep_says_what_it_is_beside_a_change_that_is_allowed():
+    line, note, _ = lines([document(CREPT)])
+    assert "REGRESSED     ttft 400 ms +1.3 %" in line
+    assert note == "  ttft p50 since 2026-11-02 +8.1 % (300 -> 324 ms), allowed +5 %"
+    assert len(lines([document(REGRESSED)])) == 2
+
+
+def test_what_an_inconclusive_one_would_have_found_is_that_of_the_whole_baseline():
+    anchor = replace(CREPT.judgement.comparisons[-1], verdict="inconclusive", mde=0.5)
+    both = replace(
+        INCONCLUSIVE,
+        judgement=replace(INCONCLUSIVE.judgement, comparisons=(anchor, *INCONCLUSIVE.judgement.comparisons)),
+    )
+    assert "would have found a change of 4.1 %" in lines([document(both)])[1]
+
+
+def test_two_servers_have_no_sessions_to_record():
+    paired = replace(PAIRED, judgement=INCONCLUSIVE.judgement)
+    assert not any(
+        "session" in line for line in lines([document(paired) | {"against": "http://localhost:8001"}])
+    )
+    assert any("1 of 3 sessions" in line for line in lines([document(INCONCLUSIVE)]))

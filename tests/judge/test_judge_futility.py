@@ -40,10 +40,13 @@ def test_at_the_last_look_nothing_is_left_to_settle_it():
 @pytest.mark.parametrize("policy", [STORED, PAIRED, replace(PAIRED, strict=True)])
 @pytest.mark.parametrize("now", [98.0, 101.0, 103.0, 106.0, 112.0])
 def test_the_chance_is_that_of_the_ways_on_from_here(policy, now):
-    """Against playing the runs to come: their mean is normal about that of the runs so far."""
-    found = compare([session(100, 101, 99, 100, 100)], [session(now, now + 1, now - 1)], policy)
-    gained = found.run_variance * (1 / 3 - 1 / 8)
-    last = replace(found, se=(found.se**2 - gained) ** 0.5, df=found.df + 5)
+    """Against playing the runs to come: the means that they change are normal about those of the runs so far."""
+    in_turn = policy.relation == "paired"
+    baseline = session(100, 101, 99) if in_turn else session(100, 101, 99, 100, 100)
+    found = compare([baseline], [session(now, now + 1, now - 1)], policy)
+    sides_that_grow = 2 if in_turn else 1
+    gained = found.run_variance * (1 / 3 - 1 / 8) * sides_that_grow
+    last = replace(found, se=(found.se**2 - gained) ** 0.5, df=found.df + 5 * sides_that_grow)
     steps = gained**0.5 * stats.norm.ppf([(i + 0.5) / 4000 for i in range(4000)])
     settled = 0
     for step in steps:

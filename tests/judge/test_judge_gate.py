@@ -1,13 +1,10 @@
-"""The gate: against an obvious implementation, on bad input, and in its special cases."""
+"""The gate: against an obvious implementation, and in its special cases."""
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
 import timeit
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +14,6 @@ from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.judge import Policy, RunStat, judge
 
 PAIRED = Policy(relation="paired")
-NAN, INF = math.nan, math.inf
 
 
 def session(*values, n_ok=200, var_within=1e-4):
@@ -65,100 +61,9 @@ def test_the_gate_agrees_with_the_obvious_one(direction, relation, strict):
     assert verdicts == {"pass", "regressed", "inconclusive"}
 
 
-BAD_INPUT = {
-    "no baseline sessions": ([], STEADY, "no_baseline", "no stored baseline"),
-    "a baseline session without runs": ([[]], STEADY, "inconclusive", "the baseline has no runs"),
-    "no candidate sessions": (STEADY, [], "inconclusive", "the candidate has no runs"),
-    "a candidate session without runs": (STEADY, [[]], "inconclusive", "the candidate has no runs"),
-    "both sides without runs": (
-        [[]],
-        [[]],
-        "inconclusive",
-        "the baseline has no runs; the candidate has no runs",
-    ),
-    "a candidate without values": (
-        STEADY,
-        [session(None, None)],
-        "inconclusive",
-        "among 2: 2 without a value",
-    ),
-    "NaN only": (STEADY, [session(NAN)], "inconclusive", "1 without a value"),
-    "infinite only": (STEADY, [session(INF)], "inconclusive", "1 with an infinite value (too many failed"),
-    "negative only": (STEADY, [session(-3.0)], "inconclusive", "1 with a negative value"),
-    "too few requests": (STEADY, [session(100.0, n_ok=19)], "inconclusive", "1 with fewer than 20 requests"),
-    "just enough requests": (STEADY, [session(130.0, n_ok=20)], "regressed", "30 % higher"),
-    "causes mixed": (
-        STEADY,
-        [session(NAN, -1.0, INF)],
-        "inconclusive",
-        "1 without a value, 1 with a negative",
-    ),
-    "an unusable baseline": (
-        [session(NAN)],
-        STEADY,
-        "inconclusive",
-        "the baseline has no usable run among 1",
-    ),
-    "zero on both sides": ([session(0.0)], [session(0.0, 0.0)], "pass", "0 in every run"),
-    "zero in the baseline": ([session(0.0)], [session(3.0)], "inconclusive", "0 in the baseline and 3 now"),
-    "zero in the candidate": ([session(3.0)], [session(0.0)], "inconclusive", "3 in the baseline and 0 now"),
-    "one run on each side, equal": (
-        [session(100.0)],
-        [session(100.0)],
-        "inconclusive",
-        "the same as the baseline",
-    ),
-    "one run on each side, twice as slow": ([session(100.0)], [session(200.0)], "regressed", "100 % higher"),
-    "one run against many": (STEADY, [session(130.0)], "regressed", "30 % higher"),
-    "constant and equal": (
-        [session(*[100.0] * 5)],
-        [session(*[100.0] * 3)],
-        "pass",
-        "the same as the baseline",
-    ),
-    "constant and slower": ([session(*[100.0] * 5)], [session(*[110.0] * 3)], "regressed", "10 % higher"),
-    "one extra run is missing": (STEADY, [session(99.0, None, 101.0, 100.0)], "pass", "1 run was not usable"),
-    "two are infinite": (STEADY, [session(99.0, INF, -1.0, 101.0, 100.0)], "pass", "2 runs were not usable"),
-    "sessions of different length": (
-        [*STEADY, session(100.0), []],
-        [session(121.0, 119.0, 120.0)],
-        "regressed",
-        "20 %",
-    ),
-    "var_within missing everywhere": (
-        [session(100.0, 101.0, 99.0, var_within=None)],
-        [session(120.0, 121.0, 119.0, var_within=None)],
-        "regressed",
-        "20 % higher",
-    ),
-    "var_within not a variance": (
-        [session(100.0, 101.0, 99.0, var_within=NAN)],
-        [session(120.0, 121.0, 119.0, var_within=-1.0)],
-        "regressed",
-        "20 % higher",
-    ),
-    "values at the ends of the range": ([session(5e-324)], [session(1.7e308)], "regressed", "higher"),
-}
-
-
-@pytest.mark.parametrize(("baseline", "candidate", "verdict", "reason"), BAD_INPUT.values(), ids=BAD_INPUT)
-def test_every_bad_input_has_a_stated_verdict(baseline, candidate, verdict, reason):
-    decision = judge(baseline, candidate, PAIRED)
-    assert decision.verdict == verdict
-    assert reason in decision.reason
-    json.dumps(asdict(decision), allow_nan=False)
-
-
-def test_runs_that_are_not_usable_change_nothing_but_the_reason():
-    clean = judge(STEADY, [session(104.0, 105.0, 103.0)], PAIRED)
-    dirty = judge(STEADY, [session(104.0, NAN, 105.0, None, 103.0, 0.0, INF)], PAIRED)
-    assert replace(dirty, reason="") == replace(clean, reason="")
-    assert dirty.reason == clean.reason + "; 4 runs were not usable"
-
-
 def test_only_an_inconclusive_comparison_asks_for_more_runs():
     assert judge(STEADY, [session(104.9, 105.2, 104.6)], PAIRED).more_runs_help
-    assert not judge(STEADY, [session(NAN)], PAIRED).more_runs_help
+    assert not judge(STEADY, [session(math.nan)], PAIRED).more_runs_help
     assert not judge(STEADY, [session(100.0, 101.0, 99.0)], PAIRED).more_runs_help
 
 
@@ -285,28 +190,6 @@ def test_a_look_that_was_not_planned_is_refused(look):
 def test_a_policy_with_an_alpha_missing_is_refused():
     with pytest.raises(ConfigurationError, match="3 looks, 1 alpha_fail, 3 alpha_pass"):
         judge(STEADY, STEADY, Policy(alpha_fail=(0.01,)))
-
-
-_ONE_DECISION = """
-from pytest_aiperf.judge import Policy, RunStat, judge
-side = [[RunStat(100 + 0.1 * i, 200, 1e-4) for i in range(4)] for _ in range(3)]
-print(judge(side, [[RunStat(107.3, 200, 2e-4)] * 3], Policy()))
-"""
-
-
-def test_the_same_values_give_the_same_bytes_in_another_process():
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", _ONE_DECISION],
-            env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed},
-            capture_output=True,
-            timeout=60,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    ]
-    assert runs[0] == runs[1]
-    assert runs[0].startswith(b"Decision(verdict=")
 
 
 def test_the_order_of_runs_does_not_matter_to_the_last_bit():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 
 import pytest
+from hand_made import batch_of
 
+import pytest_aiperf
 from pytest_aiperf.measure import provenance
 
 
@@ -52,3 +55,29 @@ def test_a_host_is_told_from_another_without_its_name(monkeypatch):
     monkeypatch.setattr(provenance.platform, "node", lambda: "another-host")
     assert provenance.host_hash() != here
     assert "another" not in provenance.host_hash()
+
+
+def batches(*stamps):
+    return [
+        batch_of([0.0], 5.0, facts={"transport": "wire", "timestamps": one}, output_tokens=5)
+        for one in stamps
+    ]
+
+
+def test_an_environment_holds_what_runs_tell_what_it_is_told_and_where_we_are():
+    found = provenance.environment_of(batches("kernel", "kernel"), {"driver": "580.65.06", "cuda": "13.0"})
+    assert found.model_dump() == {
+        "client": f"pytest-aiperf {pytest_aiperf.__version__}",
+        "python": platform.python_version(),
+        "server": None,
+        "driver": "580.65.06",
+        "cuda": "13.0",
+        "host": provenance.host_hash(),
+        "transport": "wire",
+        "timestamps": "kernel",
+        "osl_source": "usage",
+    }
+
+
+def test_stamps_of_two_kinds_are_mixed():
+    assert provenance.environment_of(batches("kernel", "user"), {}).timestamps == "mixed"

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from pytest_aiperf.common.errors import MeasurementError
-from pytest_aiperf.pytest_plugin.endpoint_lock import endpoint_lock
+from pytest_aiperf.services.endpoint_lock import endpoint_lock
 
 SUITE = """
     import pytest
@@ -74,7 +74,7 @@ def test_measurements_of_two_sessions_never_overlap_at_one_endpoint(server, tmp_
 
 
 def test_who_waits_too_long_is_told_for_what(tmp_path):
-    holder = "from pytest_aiperf.pytest_plugin.endpoint_lock import endpoint_lock\nimport sys\n"
+    holder = "from pytest_aiperf.services.endpoint_lock import endpoint_lock\nimport sys\n"
     holder += "with endpoint_lock(['http://localhost:1234/v1']):\n  print(1, flush=True)\n  sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -83,7 +83,7 @@ def test_who_waits_too_long_is_told_for_what(tmp_path):
         with endpoint_lock(["http://localhost:1235"], longest_wait_s=0.1):
             pass  # another server
         with (
-            pytest.raises(MeasurementError, match="another pytest session has been measuring localhost:1234"),
+            pytest.raises(MeasurementError, match="another measurement of localhost:1234"),
             endpoint_lock(["http://127.0.0.1:1234"], longest_wait_s=0.1),
         ):
             pytest.fail("it was let in")

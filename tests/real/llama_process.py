@@ -55,20 +55,28 @@ def llama_process(model: Path, log: Path, *, interrupt_requests: bool) -> Iterat
         ServerNotReady: It ended early or took longer than `READY_DEADLINE_S`.
     """
     port = _free_port()
+    process = launch(model, port, log, interrupt_requests=interrupt_requests)
+    try:
+        await_ready(process, port, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        _end(process)
+
+
+def launch(
+    model: Path, port: int, log: Path, *, interrupt_requests: bool, outlives_us: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start the server and return at once; it ends with this process, unless it `outlives_us`."""
     with log.open("wb") as sink:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             _command(model, port, interrupt_requests=interrupt_requests),
             stdout=sink,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            start_new_session=outlives_us,
+            preexec_fn=_end_with_parent if sys.platform == "linux" and not outlives_us else None,
         )
-    try:
-        _await_ready(process, port, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        _end(process)
 
 
 def _command(model: Path, port: int, *, interrupt_requests: bool) -> list[str]:
@@ -105,12 +113,17 @@ def _end_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until it answers.
+
+    Raises:
+        ServerNotReady: It ended early or took longer than `READY_DEADLINE_S`.
+    """
     deadline = time.monotonic() + READY_DEADLINE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise ServerNotReady(f"llama_cpp.server ended: {process.returncode}; its log ends\n{_tail(log)}")
-        if _answers(port):
+        if answers(port):
             return
         time.sleep(0.05)
     raise ServerNotReady(
@@ -118,7 +131,8 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
     )
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Is there a server at this port that names its models?"""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/v1/models")

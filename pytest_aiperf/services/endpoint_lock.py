@@ -1,4 +1,4 @@
-"""Two pytest sessions of one user on one machine take turns at an endpoint: a lock file for each.
+"""Two programs of one user that measure on one machine take turns at an endpoint: a lock file for each.
 
 A file lock of the operating system ends with its process, so nobody has to guess whether the holder is still alive. It
 is taken again where it is held already, so that whoever knows the endpoint early can take it before the clock of a
@@ -43,8 +43,8 @@ def endpoint_lock(urls: Sequence[str], *, longest_wait_s: float = LONGEST_WAIT_S
                 held.enter_context(lock.acquire(timeout=longest_wait_s, poll_interval=_POLL_S))
             except Timeout:
                 raise MeasurementError(
-                    f"another pytest session has been measuring {server} for {longest_wait_s:.0f} s; "
-                    "wait for it or end it, or use --aiperf-isolation=none"
+                    f"another measurement of {server} has held its lock for {longest_wait_s:.0f} s; "
+                    "wait for it or end it; pytest takes no lock with --aiperf-isolation=none"
                 ) from None
         yield
 
