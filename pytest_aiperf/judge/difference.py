@@ -102,7 +102,7 @@ def mean_of_sessions(sessions: Sequence[Sequence[RunStat]]) -> float:
     return mean([mean(log_values(runs)) for runs in sessions])
 
 
-def per_session(sessions: Sequence[Sequence[RunStat]]) -> float:
+def per_session(sessions: Sequence[Sequence[object]]) -> float:
     """Variance of a side's mean in units of the run variance."""
     return mean([1 / len(runs) for runs in sessions]) / len(sessions)
 

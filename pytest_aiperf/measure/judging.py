@@ -83,7 +83,9 @@ class Case:
         now = [[(r.stalls.count, r.n_ok) for r in runs if r.stalls] for runs in candidate]
         if not any(before) or not any(now):
             return {}
-        return {STALLS: judge_stalls(before, now, alpha=self.terms.alpha_fail[look])}
+        return {
+            STALLS: judge_stalls(before, now, alpha=self.terms.alpha_fail[look], paired=self.terms.paired)
+        }
 
     def _samples(self, candidate: Sessions) -> dict[str, MetricSamples]:
         """By metric, and a second time for the comparison with the anchor alone."""

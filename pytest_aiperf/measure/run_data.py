@@ -17,6 +17,7 @@ from pytest_aiperf.common.finite import is_finite_value
 from pytest_aiperf.common.records import RecordBatch
 from pytest_aiperf.judge.histogram import log_histogram
 from pytest_aiperf.judge.run_summary import min_requests, run_stats
+from pytest_aiperf.judge.stall_gate import STALL_FACTOR
 from pytest_aiperf.measure.run_window import RunWindow
 from pytest_aiperf.metrics.base_metric import (
     BaseLevelMetric,
@@ -135,10 +136,15 @@ def pooled_levels(runs: Sequence[RunData]) -> Mapping[str, Levels]:
 
 
 def count_stalls(latencies_ms: Floats | None, threshold_ms: float | None) -> Stalls | None:
-    """Return how many requests were slower than the threshold; None without latencies or threshold."""
+    """Return how many requests were slower than the threshold; None without latencies or threshold.
+
+    A run that is slower as a whole is held against its own median: that it is slower is for the latency to tell, and
+    none of its requests stalled.
+    """
     if latencies_ms is None or not latencies_ms.size or threshold_ms is None:
         return None
-    return Stalls(threshold_ms=threshold_ms, count=int(np.count_nonzero(latencies_ms > threshold_ms)))
+    over_ms = max(threshold_ms, STALL_FACTOR * float(np.median(latencies_ms)))
+    return Stalls(threshold_ms=threshold_ms, count=int(np.count_nonzero(latencies_ms > over_ms)))
 
 
 def _stored(

@@ -8,9 +8,11 @@ at most by the requests within half a percent of the threshold.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
-from pytest_aiperf.baseline.schema import Distribution, Run, Stalls
+from pytest_aiperf.baseline.schema import Distribution, Histogram, Run, Stalls
+from pytest_aiperf.judge.stall_gate import STALL_FACTOR
 from pytest_aiperf.measure.run_data import STALL_METRIC
 
 _ROUNDING: Final = 1e-5
@@ -33,8 +35,21 @@ def _count(run: Run, threshold_ms: float) -> Stalls | None:
     if not isinstance(latency, Distribution) or latency.hist is None:
         return None
     hist = latency.hist
-    bin_of_threshold = math.log(threshold_ms) / math.log1p(hist.growth) - hist.offset
-    counts = zip(hist.index, hist.count, strict=True)
-    return Stalls(
-        threshold_ms=threshold_ms, count=sum(count for i, count in counts if i + 0.5 > bin_of_threshold)
-    )
+    values = [(_middle(hist, index), count) for index, count in zip(hist.index, hist.count, strict=True)]
+    over_ms = max(threshold_ms, STALL_FACTOR * _median(values))
+    return Stalls(threshold_ms=threshold_ms, count=sum(count for value, count in values if value > over_ms))
+
+
+def _middle(hist: Histogram, index: int) -> float:
+    """Return the middle of a bin."""
+    return math.exp((hist.offset + index + 0.5) * math.log1p(hist.growth))
+
+
+def _median(values: Sequence[tuple[float, int]]) -> float:
+    """The lower one, of values in ascending order with their counts; 0 of none."""
+    half, seen = (sum(count for _, count in values) + 1) // 2, 0
+    for value, count in values:
+        seen += count
+        if seen >= half:
+            return value
+    return 0.0

@@ -57,6 +57,16 @@ PARTS = [
     ("calibration", "calibration_figures", "found_after_calibrating", {"tau": 0.01}),
     ("calibration", "calibration_figures", "found_after_calibrating", {"tau": 0.03}),
     ("calibration", "calibration_figures", "found_after_calibrating", {"tau": 0.01, "calibrated_from": 5}),
+    ("calibration", "calibration_figures", "found_after_calibrating", {"tau": 0.03, "calibrated_from": 5}),
+    *(
+        (
+            "calibration",
+            "calibration_figures",
+            "calibrated_on_quieter_days",
+            {"then": 0.003, "now": 0.015, "stored": stored},
+        )
+        for stored in (1, 3)
+    ),
     ("ending early", "verdict_figures", "ending_early", {}),
 ]
 """Group, module, function, and what it takes besides the number of comparisons."""

@@ -230,25 +230,44 @@ def obvious_errors(baseline, candidate, alpha):
     return "regressed" if obvious_fisher(baseline, candidate) < Fraction(alpha) else "inconclusive"
 
 
-def obvious_stalls(baseline, candidate, alpha):
+def obvious_stalls(baseline, candidate, alpha, paired):
     """(verdict, the share that would have shown) about stalled requests; sessions of (stalled, all)."""
     before, now = (
-        [run for session in side for run in session if run[1] > 0] for side in (baseline, candidate)
+        [used for session in side if len(used := [run for run in session if run[1] > 0]) > 0]
+        for side in (baseline, candidate)
     )
     if len(before) == 0 or len(now) == 0:
         return "inconclusive", None
-    n_typical = np.mean([n for _, n in before + now])
-    roots_before, roots_now = ([root(k / n * n_typical) for k, n in side] for side in (before, now))
-    squares = sum((r - np.mean(roots)) ** 2 for roots in (roots_before, roots_now) for r in roots)
-    df = 4 + len(before) - 1 + len(now) - 1
-    variance = (4 * 1.0 + squares) / df
-    se = np.sqrt(variance * (1 / len(before) + 1 / len(now)))
-    t = (np.mean(roots_now) - np.mean(roots_before)) / se
+    n_typical = np.mean([n for session in before + now for _, n in session])
+    roots_before, roots_now = (
+        [[root(k / n * n_typical) for k, n in session] for session in side] for side in (before, now)
+    )
+    all_roots = roots_before + roots_now
+    squares = sum((r - np.mean(roots)) ** 2 for roots in all_roots for r in roots)
+    df_run = 4 + sum(len(roots) - 1 for roots in all_roots)
+    s2 = (4 * 1.0 + squares) / df_run
+    means_before, means_now = ([np.mean(roots) for roots in side] for side in (roots_before, roots_now))
+    a = s2 * sum(np.mean([1 / len(r) for r in side]) / len(side) for side in (roots_before, roots_now))
+    tau2, df_tau = 0.0, inf
+    if not paired:
+        more = len(before) - 1
+        seen = 0.0
+        if more > 0:
+            seen = max(0.0, np.var(means_before, ddof=1) - s2 * np.mean([1 / len(r) for r in roots_before]))
+        weight = 8 if len(before) < 3 else 4
+        df_tau = weight + more
+        tau2 = (weight * 0.3**2 + more * seen) / df_tau
+    w = tau2 * (1 / len(before) + 1 / len(now))
+    se, df = np.sqrt(a + w), (a + w) ** 2 / (a**2 / df_run + w**2 / df_tau)
+    t = (np.mean(means_now) - np.mean(means_before)) / se
     share_before, share_now = (
-        Fraction(sum(k for k, _ in side), sum(n for _, n in side)) for side in (before, now)
+        Fraction(
+            sum(k for session in side for k, _ in session), sum(n for session in side for _, n in session)
+        )
+        for side in (before, now)
     )
     if share_now - share_before <= Fraction(1, 100):
-        shows_at = np.mean(roots_before) + (stats.t.isf(alpha, df) + stats.t.isf(0.05, df)) * se
+        shows_at = np.mean(means_before) + (stats.t.isf(alpha, df) + stats.t.isf(0.05, df)) * se
         stalled = optimize.brentq(lambda k: root(k) - shows_at, 0, 1e6)
         shows = min(1.0, max(stalled / n_typical, share_before + 0.01))
         return "pass", f"{float(f'{100 * shows:.1f}'):g} %"

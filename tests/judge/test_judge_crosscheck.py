@@ -200,11 +200,11 @@ def stalled_side(rng, most):
 
 
 @fast
-@given(seeds, st.sampled_from([0.01, 0.003, 0.004]))
-def test_stalled_requests(rng, alpha):
+@given(seeds, st.sampled_from([0.01, 0.003, 0.004]), st.booleans())
+def test_stalled_requests(rng, alpha, paired):
     baseline, candidate = stalled_side(rng, 4), stalled_side(rng, 16)
-    verdict, shows = obvious_stalls(baseline, candidate, alpha)
-    ours = judge_stalls(baseline, candidate, alpha=alpha)
+    verdict, shows = obvious_stalls(baseline, candidate, alpha, paired)
+    ours = judge_stalls(baseline, candidate, alpha=alpha, paired=paired)
     assert ours.verdict == verdict
     if verdict == "pass":
         assert f"a share of {shows} would have shown" in ours.reason

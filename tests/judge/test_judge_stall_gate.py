@@ -57,7 +57,7 @@ def test_runs_of_different_length_are_compared_by_share():
 def test_the_reason_names_the_shares_and_what_would_have_shown():
     passed = judge_stalls(QUIET, [runs(1, 1, 1, 1, 1)])
     assert passed.reason.startswith("0.5 % of requests stalled, before 0.5 %")
-    assert "a share of 2.1 % would have shown" in passed.reason
+    assert "a share of 2.8 % would have shown" in passed.reason
     assert judge_stalls([], QUIET).reason == "the baseline has no run with requests"
 
 
@@ -65,3 +65,12 @@ def test_change_is_relative_where_the_baseline_had_stalls():
     assert judge_stalls(QUIET, [runs(6, 7, 5, 6, 6)]).change == pytest.approx(5.0)
     assert judge_stalls([runs(0)], [runs(0)]).change == 0.0
     assert judge_stalls([runs(0)], [runs(1)]).change is None
+
+
+def test_sessions_that_differ_widen_what_a_stored_baseline_allows():
+    apart = [runs(1, 1, 1, 1, 1), runs(12, 12, 12, 12, 12), runs(2, 2, 2, 2, 2)]
+    alike = [runs(5, 5, 5, 5, 5)] * 3
+    now = [runs(13, 13, 13)]
+    assert judge_stalls(apart, now).verdict == "inconclusive"
+    assert judge_stalls(alike, now).verdict == "regressed"
+    assert judge_stalls(apart, now, paired=True).verdict == "regressed"

@@ -282,34 +282,39 @@ def test_two_results_are_compared(bench, filed):
 
 
 def test_stalls_are_counted_anew_where_the_two_have_thresholds_of_their_own(bench, filed):
-    """By their own thresholds, a server that is slower throughout has as few stalls as before."""
+    """By its own threshold a faster server has stalls that would not have been any before."""
     before = filed(bench.measure(SAME, baseline=False), name="before.json")
-    after = filed(bench.measure(Server().slower(1.6), baseline=False), name="after.json")
-    stalls = next(c for c in judged(after, before).judgement.comparisons if c.metric == "stall_share")
-    assert (stalls.baseline, stalls.now, stalls.verdict) == (0, 1, "regressed")
+    faster = replace(SAME.slower(0.4), stalled=0.1)
+    after = bench.measure(faster, baseline=False)
+    assert after.runs[0].stalls.count > 0
+    found = judged(filed(after, name="after.json"), before)
+    stalls = next(c for c in found.judgement.comparisons if c.metric == "stall_share")
+    assert (stalls.baseline, stalls.now, stalls.verdict) == (0, 0, "pass")
 
 
-@pytest.mark.parametrize("factor", [0.7, 0.9, 1.0, 1.1, 1.3])
+@pytest.mark.parametrize("factor", [0.7, 0.9, 1.0, 1.1, 1.3, 1.7, 2.0])
 def test_a_recount_is_right_but_for_requests_within_a_bin_of_the_threshold(bench, factor):
     measurement = bench.measure(Server(noise=0.3), baseline=False, request_count=500)
     values = measurement.pooled["request_latency"].reshape(3, -1)
     for run, latencies in zip(measurement.runs, values, strict=True):
-        threshold_ms = factor * float(np.median(latencies))
-        found = recounted(run, threshold_ms).stalls
-        near = np.count_nonzero(abs(np.log(latencies / threshold_ms)) < math.log(1.01))
-        assert found.threshold_ms == threshold_ms
-        assert abs(found.count - count_stalls(latencies, threshold_ms).count) <= near
+        median = float(np.median(latencies))
+        found = recounted(run, factor * median).stalls
+        over_ms = max(factor, 1.5) * median
+        near = np.count_nonzero(abs(np.log(latencies / over_ms)) < 2 * math.log(1.01))
+        assert found.threshold_ms == factor * median
+        assert abs(found.count - count_stalls(latencies, factor * median).count) <= near
 
 
 def test_a_run_is_recounted_only_where_it_must_be(bench):
-    run = bench.measure(SAME, baseline=False).runs[0]
+    run = bench.measure(Server(stalled=0.1), baseline=False).runs[0]
     latency = run.metrics["request_latency"]
     assert recounted(run, None) is run
     assert recounted(run, run.stalls.threshold_ms * (1 + 1e-7)) is run
     without = {**run.metrics, "request_latency": latency.model_copy(update={"hist": None})}
     assert recounted(run.model_copy(update={"metrics": without}), 1.0).stalls is None
     uncounted = run.model_copy(update={"stalls": None})
-    assert recounted(uncounted, 1.0).stalls == Stalls(threshold_ms=1.0, count=run.n_ok)
+    assert recounted(uncounted, 1.0).stalls == Stalls(threshold_ms=1.0, count=run.stalls.count)
+    assert run.stalls.count > 0
 
 
 def test_the_newest_session_of_a_baseline_file_is_judged_against_the_earlier_ones(bench):
@@ -677,7 +682,7 @@ def test_the_document_and_the_text_say_the_verdict_and_its_table(bench, filed):
     lines = verdict_text(findings).splitlines()
     assert lines[0] == f"{NODE_ID}: regressed"
     assert lines[1] == f"  {entry['headline']}"
-    assert sum("REGRESSED" in line for line in lines) == 3
+    assert sum("REGRESSED" in line for line in lines) == 2
 
 
 def test_what_has_changed_since_and_a_note_are_shown(bench, filed):

@@ -501,3 +501,19 @@ def test_what_completes_while_the_concurrency_grows_is_warm_up(bench):
 def test_a_load_that_is_over_before_it_is_steady_is_no_measurement(bench, load):
     with pytest.raises(MeasurementError, match=r"all \d+ requests of a run of .* s are warm-up"):
         bench.measure(**load)
+
+
+def test_a_server_that_is_slower_throughout_does_not_stall(bench):
+    bench.record()
+    measurement = bench.measure(Server().slower(1.8))
+    rows = {c.metric: c for c in measurement.judgement.comparisons if c.against == "baseline"}
+    assert rows["inter_token_latency.p50"].verdict == "regressed"
+    assert (rows["stall_share"].now, rows["stall_share"].verdict) == (0, "pass")
+
+
+def test_requests_that_stall_are_told_beside_a_slower_level(bench):
+    bench.record(request_count=200)
+    measurement = bench.measure(Server(stalled=0.1).slower(1.8), request_count=200)
+    rows = {c.metric: c for c in measurement.judgement.comparisons if c.against == "baseline"}
+    assert rows["stall_share"].now == pytest.approx(0.1, abs=0.02)
+    assert rows["stall_share"].verdict == "regressed"
