@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from typing import Final
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 import pytest_aiperf
+from pytest_aiperf.cli_utils import ExitCode
 
 COMMANDS: Final = {
     "baseline": "pytest_aiperf.cli_commands.baseline:app",
@@ -31,4 +35,13 @@ def build_app() -> App:
 
 def main() -> None:
     """Run the command line."""
-    build_app()()
+    try:
+        try:
+            build_app()(exit_on_error=False)
+        except CycloptsError:  # it was printed; older versions would end with 1, which says "regressed"
+            raise SystemExit(ExitCode.USAGE) from None
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # `... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(128 + signal.SIGPIPE) from None

@@ -17,7 +17,7 @@ class EndpointOptions(BaseModel):
         str | None,
         Field(
             description="URL of the server under test, e.g. http://localhost:8000; several with commas, used in turn. "
-            "mock:// starts the embedded server. Without it, performance tests are skipped."
+            "mock:// starts the embedded server. Without it, pytest skips performance tests."
         ),
         CLIParameter(name=("--endpoint", "--url"), group=Groups.ENDPOINT, metavar="URL"),
     ] = None

@@ -27,7 +27,7 @@ OPTIONS: tuple[Option, ...] = (
         flag="endpoint",
         kind="str",
         group="Endpoint",
-        help="URL of the server under test, e.g. http://localhost:8000; several with commas, used in turn. mock:// starts the embedded server. Without it, performance tests are skipped.",
+        help="URL of the server under test, e.g. http://localhost:8000; several with commas, used in turn. mock:// starts the embedded server. Without it, pytest skips performance tests.",
         metavar="URL",
     ),
     Option(

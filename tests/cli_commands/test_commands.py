@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -86,3 +87,22 @@ def test_a_usage_error_ends_with_2_and_help_with_0(name, capsys):
 def test_an_unknown_command_ends_with_2(capsys):
     assert ended("juge") == 2
     assert "juge" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_read_enough_ends_a_command_without_a_traceback():
+    stored = Path(__file__).parents[1] / "baseline" / "data" / "golden_baseline.json"
+    code = "from pytest_aiperf.cli import main; main()"
+    command = [sys.executable, "-c", code, "baseline", "show", str(stored), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        complaints = process.stderr.read()
+    assert complaints == b""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_a_usage_error_of_the_program_ends_with_2():
+    code = "import sys; sys.argv = ['pytest-aiperf', 'judge', '--nonsense']; from pytest_aiperf.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "nonsense" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
 from pathlib import Path
 
+import detectable
 from figure_table import table
 
 N = 10_000
@@ -113,6 +114,7 @@ def main():
     )
     options = parser.parse_args()
     missed = simulations(options.n)
+    print("\n=== detectable ===\n", *detectable.rows(), sep="\n", flush=True)
     if not options.without_end_to_end:
         missed += end_to_end() != 0
     print(f"\n{missed} missed" if missed else "\nevery goal met")
