@@ -31,6 +31,8 @@ PRIOR_RUN_SD = 0.015
 """Sd of log(value) from run to run beyond the sampling of requests: clocks, batching, the neighbours."""
 PRIOR_TAU = {"same_host": 0.015, "same_part": 0.04}
 """Sd of log(value) from session to session, before anything was calibrated."""
+LASTING_SHARE = 0.5
+"""Of what makes runs differ, beyond the sampling of requests, how much is supposed to differ between sessions too."""
 _LEAST_SD, _GREATEST_SD = 1e-6, 1e3
 """Between these a calibrated sd is taken at its word. No clock shows less; the square of much more overflows."""
 
@@ -41,6 +43,8 @@ class Variance:
 
     value: float
     df: float
+    beyond_sampling: float = 0.0
+    """Of a run variance: what is left without the sampling of requests."""
 
 
 def log_values(runs: Sequence[RunStat]) -> list[float]:
@@ -78,16 +82,17 @@ def run_variance(sessions: Sequence[Sequence[RunStat]], policy: Policy) -> Varia
     nu = sum(len(runs) - 1 for runs in sessions)
     if policy.deterministic:
         return Variance(value=ss / nu, df=nu) if nu else Variance(value=0.0, df=math.inf)
+    known = known_within(sessions)
+    within = mean(known) if known else 0.0
+    if nu >= 2:
+        within = min(within, ss / chi2_quantile(0.10, nu))
     prior = _calibrated_variance(policy.run_sd)
     if prior is None:
-        known = known_within(sessions)
         if not known and nu >= 2 and ss / nu > PRIOR_RUN_SD**2:
-            return Variance(value=ss / nu, df=nu)
-        within = mean(known) if known else 0.0
-        if nu >= 2:
-            within = min(within, ss / chi2_quantile(0.10, nu))
+            return Variance(value=ss / nu, df=nu, beyond_sampling=ss / nu)
         prior = within + PRIOR_RUN_SD**2
-    return Variance(value=(PRIOR_DF * prior + ss) / (PRIOR_DF + nu), df=PRIOR_DF + nu)
+    value = (PRIOR_DF * prior + ss) / (PRIOR_DF + nu)
+    return Variance(value=value, df=PRIOR_DF + nu, beyond_sampling=max(0.0, value - within))
 
 
 def _calibrated_variance(sd: float | None) -> float | None:
@@ -106,8 +111,9 @@ def known_within(sessions: Sequence[Sequence[RunStat]]) -> list[float]:
 def session_variance(baseline: Sequence[Sequence[RunStat]], run: Variance, policy: Policy) -> Variance:
     """tau²: variance of session means beyond what their runs explain; 0 where both sides ran interleaved.
 
-    The prior is the calibrated value with its own degrees of freedom, else that of the relation; the baseline's
-    own sessions move it. Degrees of freedom below one, which no calibration gives, count as not known: the
+    The prior is the calibrated value with its own degrees of freedom, else that of the relation, but no less than
+    half of the run variance beyond sampling: where runs scatter by 8 %, what makes them scatter (neighbours,
+    clocks) outlasts a session often enough. The baseline's own sessions move it. Degrees of freedom below one, which no calibration gives, count as not known: the
     calibrated value then weighs as much as the prior would.
     """
     if policy.relation == "paired":
@@ -118,7 +124,7 @@ def session_variance(baseline: Sequence[Sequence[RunStat]], run: Variance, polic
     if prior is None:
         if policy.deterministic:
             return Variance(value=seen, df=n_sessions - 1 if n_sessions > 1 else math.inf)
-        prior = PRIOR_TAU[policy.relation] ** 2
+        prior = max(PRIOR_TAU[policy.relation] ** 2, LASTING_SHARE * run.beyond_sampling)
     elif policy.tau_df is not None and 1.0 <= policy.tau_df < math.inf:
         prior_df = policy.tau_df
     df = prior_df + n_sessions - 1

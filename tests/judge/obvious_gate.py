@@ -61,7 +61,8 @@ def obvious_estimate(baseline, candidate, policy):
     y_baseline = [[oriented * np.log(run.value) for run in session] for session in baseline]
     y_candidate = [[oriented * np.log(run.value) for run in session] for session in candidate]
     s2, df_run = obvious_run_variance(baseline + candidate, policy)
-    tau2, df_tau = obvious_session_variance(baseline, s2, policy)
+    beyond = obvious_beyond_sampling(baseline + candidate, s2, policy)
+    tau2, df_tau = obvious_session_variance(baseline, s2, policy, beyond)
 
     n_baseline, n_candidate = len(baseline), len(candidate)
     baseline_means = [np.mean(session) for session in y_baseline]
@@ -104,7 +105,24 @@ def obvious_run_variance(sessions, policy):
     return (4 * prior + sum_of_squares) / (4 + nu), 4 + nu
 
 
-def obvious_session_variance(baseline, s2, policy):
+def obvious_beyond_sampling(sessions, s2, policy):
+    """What is left of the run variance without the sampling of requests."""
+    if policy.deterministic:
+        return 0.0
+    logs = [[np.log(run.value) for run in session] for session in sessions]
+    squares = sum((y - np.mean(ys)) ** 2 for ys in logs for y in ys)
+    nu = sum(len(ys) - 1 for ys in logs)
+    variances = [run.var_within for session in sessions for run in session]
+    known = [var for var in variances if var is not None and isfinite(var) and var >= 0]
+    vw = np.mean(known) if len(known) > 0 else 0.0
+    if nu >= 2:
+        vw = min(vw, squares / stats.chi2.ppf(0.10, nu))
+    if len(known) == 0 and policy.run_sd is None and nu >= 2 and squares / nu > 0.015**2:
+        return s2
+    return max(0.0, s2 - vw)
+
+
+def obvious_session_variance(baseline, s2, policy, beyond_sampling):
     """(tau², df) from the sessions of a baseline, all runs usable."""
     if policy.relation == "paired":
         return 0.0, inf
@@ -115,7 +133,7 @@ def obvious_session_variance(baseline, s2, policy):
         hat = max(0.0, np.var(means, ddof=1) - s2 * np.mean([1 / len(session) for session in baseline]))
     if policy.deterministic and policy.tau is None:
         return (hat, n_sessions - 1) if n_sessions > 1 else (0.0, inf)
-    tau0 = TAU[policy.relation] if policy.tau is None else policy.tau
+    tau0 = max(TAU[policy.relation], np.sqrt(beyond_sampling / 2)) if policy.tau is None else policy.tau
     dt = 8 if n_sessions < 3 else 4
     if policy.tau is not None and policy.tau_df is not None:
         dt = policy.tau_df
@@ -201,7 +219,8 @@ def obvious_interval(sessions, policy, level):
     s2, df_run = obvious_run_variance(sessions, policy)
     a, w, df_tau = s2 * np.mean([1 / len(session) for session in sessions]) / len(sessions), 0.0, inf
     if len(sessions) > 1:
-        tau2, df_tau = obvious_session_variance(sessions, s2, policy)
+        beyond = obvious_beyond_sampling(sessions, s2, policy)
+        tau2, df_tau = obvious_session_variance(sessions, s2, policy, beyond)
         w = tau2 / len(sessions)
     uncertain = a**2 / df_run + w**2 / df_tau
     df = (a + w) ** 2 / uncertain if uncertain > 0 else inf

@@ -209,3 +209,12 @@ def test_cost_of_one_judged_metric_is_printed(capsys):
     with capsys.disabled():
         print(f"\none judged metric, 10 sessions of 8 runs: {1000 * seconds:.2f} ms (goal 10 ms)")
     assert judge(baseline, candidate, Policy()).se is not None
+
+
+def test_sessions_are_not_supposed_to_be_more_alike_than_their_runs_let_expect():
+    """A machine with two speeds: three stored sessions agree on average, and today is a slow quarter of an hour."""
+    mixed = [[RunStat(v, 200, 1e-4) for v in (45.0, 55.0, 46.0, 54.0, 45.0)] for _ in range(3)]
+    slow = [RunStat(v, 200, 1e-4) for v in (57.0, 58.0, 57.0, 59.0, 58.0, 57.0)]
+    quiet = [[RunStat(v, 200, 1e-4) for v in (49.0, 49.5, 48.5, 49.0, 49.2)] for _ in range(3)]
+    assert judge(mixed, [slow], Policy(), 1).verdict == "inconclusive"
+    assert judge(quiet, [slow], Policy(), 1).verdict == "regressed"
