@@ -111,10 +111,10 @@ def known_within(sessions: Sequence[Sequence[RunStat]]) -> list[float]:
 def session_variance(baseline: Sequence[Sequence[RunStat]], run: Variance, policy: Policy) -> Variance:
     """tau²: variance of session means beyond what their runs explain; 0 where both sides ran interleaved.
 
-    The prior is the calibrated value with its own degrees of freedom, else that of the relation, but no less than
-    half of the run variance beyond sampling: where runs scatter by 8 %, what makes them scatter (neighbours,
-    clocks) outlasts a session often enough. The baseline's own sessions move it. Degrees of freedom below one, which no calibration gives, count as not known: the
-    calibrated value then weighs as much as the prior would.
+    The prior is the calibrated value with its own degrees of freedom, else that of the relation, but no less
+    than half of the run variance beyond sampling: where runs scatter by 8 %, what makes them scatter (neighbours,
+    clocks) outlasts a session often enough. The baseline's own sessions move it. Degrees of freedom below one,
+    which no calibration gives, count as not known: the calibrated value then weighs as much as the prior would.
     """
     if policy.relation == "paired":
         return Variance(value=0.0, df=math.inf)
