@@ -20,7 +20,12 @@ def sides(measurement: Measurement) -> tuple[str, str]:
 def shown_rows(measurement: Measurement) -> Sequence[Comparison]:
     """Return the comparisons that people see: those with the anchor alone where it shows what the others do not."""
     rows = measurement.judgement.comparisons
-    return [row for row in rows if row.against == "baseline" or row.verdict == "regressed"]
+    told = {row.metric for row in rows if row.against == "baseline" and row.verdict == "regressed"}
+    return [
+        row
+        for row in rows
+        if row.against == "baseline" or (row.verdict == "regressed" and row.metric not in told)
+    ]
 
 
 def worst_row(rows: Sequence[Comparison]) -> Comparison | None:

@@ -193,6 +193,12 @@ def test_a_comparison_with_the_anchor_is_shown_only_when_it_regressed():
     assert "since the anchor, 2026-11-02, 1a2b3c4d:" in text_of(CREPT)
 
 
+def test_what_the_comparison_with_the_baseline_tells_is_not_told_a_second_time():
+    *usual, anchor = CREPT.judgement.comparisons
+    at_once = [replace(row, verdict="regressed") if row.metric == anchor.metric else row for row in usual]
+    assert "anchor" not in text_of(judged("regressed", *at_once, anchor))
+
+
 def test_a_change_that_came_at_once_is_the_headline_and_not_the_larger_one_since_the_anchor():
     anchor = replace(CREPT.judgement.comparisons[-1], change=0.5)
     assert headline(judged("regressed", anchor, TTFT, ITL)) == headline(REGRESSED)
