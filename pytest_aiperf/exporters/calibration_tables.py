@@ -105,7 +105,7 @@ def _advice(one: CalibratedMetric, wanted: float) -> Iterator[str]:
 def _plan(option: Option) -> str:
     runs = f"{option.runs} runs of {option.n_requests} requests"
     if option.paired:
-        how = f"both servers at once (--aiperf-against), {runs} each"
+        how = f"both servers in turn (--aiperf-against), {runs} each"
     else:
         stored = "1 stored session" if option.sessions == 1 else f"{option.sessions} stored sessions"
         how = f"{runs} against {stored}"

@@ -1,4 +1,4 @@
-"""How to measure so that a change of a given size is found: requests, runs, sessions, or both servers at once.
+"""How to measure so that a change of a given size is found: requests, runs, sessions, or both servers in turn.
 
 From the variances of a calibration the smallest detectable change of any plan follows, by the formula that the gate
 puts into its own decisions, with the degrees of freedom that this plan would have. Requests make a run's own value

@@ -145,7 +145,7 @@ def test_advice_names_runs_requests_sessions_and_what_they_find():
     assert "a tolerance of 2.5 % instead of 5 %, and" in text
     assert "5 runs of 200 requests against 3 stored sessions: finds 4.9 %, 1200 requests" in text
     assert "3 runs of 100 requests against 1 stored session: finds 5 %" in text
-    assert "both servers at once (--aiperf-against), 8 runs of 100 requests each" in text
+    assert "both servers in turn (--aiperf-against), 8 runs of 100 requests each" in text
     assert "measure paired" in text
 
 
