@@ -7,8 +7,12 @@ import math
 import pytest
 from scripted_load import Server
 
+from pytest_aiperf.baseline.schema import Variance
 from pytest_aiperf.config.aiperf_config import VerdictConfig
+from pytest_aiperf.config.cli_config import CLIConfig
+from pytest_aiperf.config.converter import to_aiperf_config
 from pytest_aiperf.judge.samples import Policy
+from pytest_aiperf.measure.judged import judged_metrics, policy_of
 from pytest_aiperf.measure.terms import Terms, looks_of, terms_of
 
 
@@ -53,3 +57,15 @@ def test_a_smaller_alpha_takes_more_to_be_red(bench):
 
     assert verdict(0.05) == "regressed"
     assert verdict(1e-9) != "regressed"
+
+
+def test_a_recording_has_as_many_runs_as_the_second_look():
+    assert [terms_of(VerdictConfig(runs=runs)).recorded_runs for runs in (3, 4, 8, 20)] == [3, 4, 5, 11]
+
+
+@pytest.mark.parametrize(("relation", "tau"), [("same_host", 0.03), ("same_part", None)])
+def test_how_much_sessions_differ_was_calibrated_on_one_host_and_holds_for_no_other(relation, tau):
+    (metric, *_) = judged_metrics(to_aiperf_config(CLIConfig(), url="http://127.0.0.1:9"))
+    calibrated = Variance(run_sd=0.02, tau=0.03, df=20)
+    policy = policy_of(metric, Terms(), relation=relation, calibrated=calibrated)
+    assert (policy.tau, policy.tau_df, policy.run_sd) == (tau, tau and 20, 0.02)
