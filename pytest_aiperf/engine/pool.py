@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import time_ns
+from typing import Final
 
 from pytest_aiperf.common.errors import EndpointError
 from pytest_aiperf.engine.address import reason_of
@@ -14,6 +15,7 @@ from pytest_aiperf.engine.response_reader import ResponseReader
 from pytest_aiperf.engine.reuse import Shelf
 from pytest_aiperf.engine.transport import Exchange, Failure
 
+_REQUEST_TIMEOUT: Final = 408
 NewConnection = Callable[[ResponseReader, Owner], Connection]
 
 
@@ -144,11 +146,8 @@ class Pool:
             self._discard(connection)
             self._settled(failure)
             return
-        hung_up = failure is not None and failure.type == "reset" and connection.untouched
-        if connection.answers and (hung_up or 0 < connection.reader.t_hdr < exchange.t0):
-            # It had closed between two requests, which HTTP allows at any time, or said something then (408, mostly):
-            # there is not a word of an answer to this request, so it goes out once more, on a new connection, and
-            # is measured from there.
+        if connection.answers and _is_no_answer(connection, exchange, failure):
+            # It goes out once more, on a new connection, and is measured from there.
             self._discard(connection)
             exchange.t_sent = 0
             self._sent_again += 1
@@ -175,3 +174,18 @@ class Pool:
         self.kernel_reads += connection.kernel_reads
         self.user_reads += connection.user_reads
         connection.close()
+
+
+def _is_no_answer(connection: Connection, exchange: Exchange, failure: Failure | None) -> bool:
+    """Whether the server had given up the connection between two requests, which HTTP allows at any time.
+
+    It hung up without a word; or what it said came before the request left; or it said that it waited too long and
+    closes. Time alone does not tell the last one: the kernel may merge the words with the end of the connection, and
+    stamps them with the later one.
+    """
+    if exchange.cancelled:
+        return False
+    if failure is not None and connection.untouched:
+        return failure.type == "reset"
+    reader = connection.reader
+    return 0 < reader.t_hdr < exchange.t0 or (reader.status == _REQUEST_TIMEOUT and not reader.keep_alive)

@@ -374,7 +374,7 @@ def test_what_the_server_said_before_a_request_is_no_answer_to_it(serve):
         wire.send(stream(STORY))
         if not said.is_set():
             answered.wait(5)
-            wire.send(whole(b"{}", status="408 Request Timeout"))
+            wire.send(whole(b"{}", status="408 Request Timeout", connection="close"))
             said.set()
         elif wire.request() is not None:
             wire.send(stream(STORY))
@@ -391,3 +391,48 @@ def test_what_the_server_said_before_a_request_is_no_answer_to_it(serve):
     assert late.status == 200
     assert late.t_hdr >= late.t0
     assert reopened == 1
+
+
+def test_that_the_server_waited_too_long_is_no_answer_on_a_connection_that_was_idle(serve):
+    """Its words crossed the request: they came after it had left."""
+    waited_too_long = whole(b"{}", status="408 Request Timeout", connection="close")
+
+    def gives_up(wire):
+        wire.request()
+        wire.send(stream(STORY))
+        if wire.request() is not None:
+            wire.send(waited_too_long)
+
+    async def main(server):
+        async with driving(server, bodies=[BODY] * 2) as driver:
+            await driver.request()
+            return await driver.request(), driver.transport.reopened
+
+    late, reopened = asyncio.run(main(serve(gives_up)))
+    assert late.status == 200
+    assert reopened == 1
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+def test_that_the_server_waited_too_long_counts_where_it_can_be_meant(serve, answered):
+    """On a new connection, or from a server that keeps it open."""
+    waited_too_long = whole(
+        b"{}", status="408 Request Timeout", **({} if answered else {"connection": "close"})
+    )
+
+    def gives_up(wire):
+        for _ in range(answered):
+            wire.request()
+            wire.send(stream(STORY))
+        if wire.request() is not None:
+            wire.send(waited_too_long)
+
+    async def main(server):
+        async with driving(server, bodies=[BODY] * 2) as driver:
+            for _ in range(answered):
+                await driver.request()
+            return await driver.request(), driver.transport.reopened
+
+    late, reopened = asyncio.run(main(serve(gives_up)))
+    assert late.status == 408
+    assert reopened == 0
