@@ -71,8 +71,8 @@ VERDICT_FIELDS: Final = frozenset(
         "goodput",
     }
 )
-BASELINE_FIELDS: Final = frozenset({"update", "profile", "baseline_dir"})
-OUTPUT_FIELDS: Final = frozenset({"json_path"})
+BASELINE_FIELDS: Final = frozenset({"update", "prune", "profile", "baseline_dir"})
+OUTPUT_FIELDS: Final = frozenset({"json_path", "markdown_path", "artifacts", "columns"})
 
 SECTIONS: Final = {
     "endpoint": ENDPOINT_FIELDS,

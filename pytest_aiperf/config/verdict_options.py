@@ -120,6 +120,14 @@ class VerdictOptions(BaseModel):
         ),
         CLIParameter(name=("--update",), group=Groups.BASELINE, metavar="WHICH", bare="all"),
     ] = None
+    prune: Annotated[
+        bool,
+        Field(
+            description="Delete the baselines of this profile that no collected test owns. Refused when anything "
+            "was deselected, failed to be collected, crashed or did not run."
+        ),
+        CLIParameter(name=("--prune",), group=Groups.BASELINE),
+    ] = False
     profile: Annotated[
         str | None,
         Field(
@@ -139,4 +147,30 @@ class VerdictOptions(BaseModel):
         str | None,
         Field(min_length=1, description="Write the result document to this file, whatever the outcome."),
         CLIParameter(name=("--json",), group=Groups.OUTPUT, metavar="PATH"),
+    ] = None
+    markdown_path: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="Write the summary as Markdown to this file: for a comment on a pull request.",
+        ),
+        CLIParameter(name=("--markdown",), group=Groups.OUTPUT, metavar="PATH"),
+    ] = None
+    artifacts: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="Write every request of every run to this directory, a JSONL file a run, and the logs of "
+            "the load processes.",
+        ),
+        CLIParameter(name=("--artifacts",), group=Groups.OUTPUT, metavar="DIR"),
+    ] = None
+    columns: Annotated[
+        list[str] | None,
+        BeforeValidator(parse_str_or_list),
+        Field(
+            description="What the summary shows of each measurement, in this order: metrics with a statistic, with "
+            "commas, e.g. ttft.p50,itl.p99,throughput. Default: ttft, itl, latency, token throughput."
+        ),
+        CLIParameter(name=("--columns",), group=Groups.OUTPUT, metavar="METRICS"),
     ] = None

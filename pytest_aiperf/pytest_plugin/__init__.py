@@ -12,6 +12,7 @@ import pytest
 from pytest_aiperf.pytest_plugin import marker, options, roles
 from pytest_aiperf.pytest_plugin.fixtures import (
     aiperf,
+    aiperf_client_args,
     aiperf_endpoint,
     aiperf_mock_server,
     aiperf_profile,
@@ -20,6 +21,7 @@ from pytest_aiperf.pytest_plugin.fixtures import (
 
 __all__ = [
     "aiperf",
+    "aiperf_client_args",
     "aiperf_endpoint",
     "aiperf_mock_server",
     "aiperf_profile",

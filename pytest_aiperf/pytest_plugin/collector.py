@@ -69,7 +69,10 @@ class Collector:
         """Called when all tests are over: the documents are written, whatever the outcome."""
         if self._config.getoption("collectonly", False):
             return
-        self._write_document()
+        from pytest_aiperf.pytest_plugin.outputs import write_outputs
+
+        document = {"session": self._session_facts(), "measurements": list(self._documents.values())}
+        self._problems += write_outputs(self._config, document)
         nothing = options.flag_of(self._config, "require") and not self._measured()
         if nothing:
             self._problems.append("--aiperf-require: nothing was measured")
@@ -78,24 +81,6 @@ class Collector:
 
     def _measured(self) -> bool:
         return any(d["verdict"] != "invalid" for d in self._documents.values())
-
-    def _write_document(self) -> None:
-        target = options.value_of(self._config, "json_path")
-        if target is None:
-            return
-        from pytest_aiperf.common.errors import AiperfError
-        from pytest_aiperf.exporters.document import write_document
-
-        path = Path(self._config.invocation_params.dir, target)
-        try:
-            document: dict[str, Any] = {
-                "session": self._session_facts(),
-                "measurements": list(self._documents.values()),
-            }
-            self._config.hook.pytest_aiperf_update_report(config=self._config, document=document)
-            write_document(path, document["session"], document["measurements"])
-        except AiperfError as error:
-            self._problems.append(str(error))
 
     def _common(self, field: str) -> Any:
         """What all measurements name alike: fixtures set it, in the processes that measured."""

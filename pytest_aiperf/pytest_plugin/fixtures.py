@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +37,12 @@ def aiperf_profile(pytestconfig: pytest.Config) -> str | None:
 
 
 @pytest.fixture(scope="session")
+def aiperf_client_args() -> Mapping[str, object]:
+    """Options for every measurement, as keywords of `run`; markers and `run` are nearer. Override it to give yours."""
+    return {}
+
+
+@pytest.fixture(scope="session")
 def aiperf_mock_server(pytestconfig: pytest.Config) -> Callable[..., MockServerProcess]:
     """Start embedded servers: ``aiperf_mock_server(ttft_ms=20, itl_ms=2).url``. They end with the session."""
     from pytest_aiperf.mock_server.options import MockOptions
@@ -48,11 +54,18 @@ def aiperf_mock_server(pytestconfig: pytest.Config) -> Callable[..., MockServerP
 
 
 @pytest.fixture
-def aiperf(request: pytest.FixtureRequest, aiperf_endpoint: object, aiperf_profile: str | None) -> Aiperf:
+def aiperf(
+    request: pytest.FixtureRequest,
+    aiperf_endpoint: object,
+    aiperf_profile: str | None,
+    aiperf_client_args: Mapping[str, object],
+) -> Aiperf:
     """Measure the endpoint: ``result = aiperf.run(concurrency=8)``; ``await aiperf.arun(...)`` in async tests."""
     from pytest_aiperf.pytest_plugin.runner import Aiperf
 
-    return Aiperf(request.node, endpoint=aiperf_endpoint, profile=aiperf_profile)
+    return Aiperf(
+        request.node, endpoint=aiperf_endpoint, profile=aiperf_profile, client_args=aiperf_client_args
+    )
 
 
 @pytest.fixture

@@ -22,7 +22,11 @@ def what_is_wrong(option: Option, text: str) -> str | None:
     """Return why this text cannot be the option's value, None when it can."""
     if option.kind == "choice" and text not in option.choices:
         return f"{text!r} is not one of {', '.join(option.choices)}"
-    if option.kind == "list" and (unknown := [t for t in _items(text) if t not in option.choices]):
+    if (
+        option.kind == "list"
+        and option.choices
+        and (unknown := [t for t in _items(text) if t not in option.choices])
+    ):
         hint = f"; to name a test after it, write --aiperf-{option.flag}={option.bare}" if option.bare else ""
         return f"{unknown[0]!r} is not one of {', '.join(option.choices)}{hint}"
     if option.kind == "bool" and text.lower() not in (*TRUE, *_FALSE):

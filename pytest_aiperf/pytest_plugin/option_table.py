@@ -570,6 +570,13 @@ OPTIONS: tuple[Option, ...] = (
         bare="all",
     ),
     Option(
+        field="prune",
+        flag="prune",
+        kind="bool",
+        group="Baseline",
+        help="Delete the baselines of this profile that no collected test owns. Refused when anything was deselected, failed to be collected, crashed or did not run.",
+    ),
+    Option(
         field="profile",
         flag="profile",
         kind="str",
@@ -592,5 +599,29 @@ OPTIONS: tuple[Option, ...] = (
         group="Output",
         help="Write the result document to this file, whatever the outcome.",
         metavar="PATH",
+    ),
+    Option(
+        field="markdown_path",
+        flag="markdown",
+        kind="str",
+        group="Output",
+        help="Write the summary as Markdown to this file: for a comment on a pull request.",
+        metavar="PATH",
+    ),
+    Option(
+        field="artifacts",
+        flag="artifacts",
+        kind="str",
+        group="Output",
+        help="Write every request of every run to this directory, a JSONL file a run, and the logs of the load processes.",
+        metavar="DIR",
+    ),
+    Option(
+        field="columns",
+        flag="columns",
+        kind="list",
+        group="Output",
+        help="What the summary shows of each measurement, in this order: metrics with a statistic, with commas, e.g. ttft.p50,itl.p99,throughput. Default: ttft, itl, latency, token throughput.",
+        metavar="METRICS",
     ),
 )

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_aiperf.baseline import keys, store
 from pytest_aiperf.baseline.schema import Baseline
-from pytest_aiperf.common.errors import AiperfError, ConfigurationError
+from pytest_aiperf.common.errors import AiperfError, ConfigurationError, did_you_mean
 from pytest_aiperf.common.finite import is_finite_value
 from pytest_aiperf.config.coercion import parse_urls
 from pytest_aiperf.config.converter import to_aiperf_config
@@ -39,8 +39,11 @@ from pytest_aiperf.services.worker_count import free_cpus
 class Aiperf:
     """Measures the endpoint for one test. Options: the marker's keywords, as keywords of `run`."""
 
-    def __init__(self, item: pytest.Function, *, endpoint: object, profile: str | None) -> None:
+    def __init__(
+        self, item: pytest.Function, *, endpoint: object, profile: str | None, client_args: object
+    ) -> None:
         self._item, self._config = item, item.config
+        self._client_args = client_args
         self._endpoint = getattr(endpoint, "url", endpoint)
         self._restart = getattr(endpoint, "restart", None)
         self._accelerator = accelerator_behind(
@@ -182,6 +185,7 @@ class Aiperf:
                 Layer(
                     "aiperf marker", {k: v for k, v in marker.merged(self._item).items() if k in marker.LOAD}
                 ),
+                Layer("aiperf_client_args", _load_options(self._client_args)),
                 Layer("command line", options.command_line_values(self._config)),
                 Layer("environment", options.environment_values()),
                 Layer("ini file", options.ini_values(self._config)),
@@ -237,6 +241,25 @@ class Aiperf:
         self._item.stash.setdefault(PENDING, []).append(
             {"document": document, "store": list(stored) if stored else None}
         )
+
+
+def _load_options(given: object) -> Mapping[str, Any]:
+    """Return what the fixture gave, when it is a mapping of load options.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(
+            f"the aiperf_client_args fixture gave {given!r}: return a mapping such as {{'osl': 64}}"
+        )
+    unknown = next((name for name in given if name not in marker.LOAD), None)
+    if unknown is not None:
+        hint = did_you_mean(str(unknown), marker.LOAD)
+        raise ConfigurationError(
+            f"the aiperf_client_args fixture gave an unknown option {unknown!r}{hint}: it takes the load options"
+        )
+    return given
 
 
 def _further_figures(given: Sequence[object]) -> Mapping[str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from perf_suite import FAST, ONE_TEST
 
 
@@ -167,3 +168,40 @@ def test_inconclusive_fails_or_is_expected_when_the_project_says_so(suite):
     failed.assert_outcomes(failed=1)
     failed.stdout.fnmatch_lines(["FAILED * - InconclusiveError: inconclusiv*"])
     suite.run("--aiperf-inconclusive=xfail").assert_outcomes(xfailed=1)
+
+
+CLIENT_ARGS = """
+    import pytest
+
+    @pytest.fixture(scope="session")
+    def aiperf_client_args():
+        return {given}
+
+    @pytest.mark.aiperf(concurrency=4, isl=8, request_count=20, judge=False)
+    def test_chat(aiperf):
+        aiperf.run()
+"""
+
+
+def test_client_args_are_farther_than_the_marker_and_nearer_than_the_command_line(suite):
+    suite.pytester.makepyfile(CLIENT_ARGS.replace("{given}", "{'osl': 4, 'concurrency': 2}"))
+    suite.run("--aiperf-osl=7", "--aiperf-seed=3").assert_outcomes(passed=1)
+    [measurement] = suite.document()["measurements"]
+    assert measurement["load"]["osl"] == 4
+    assert measurement["load"]["concurrency"] == 4
+    assert measurement["load"]["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{'concurency': 2}", "*unknown option 'concurency' (did you mean 'concurrency'?)*"),
+        ("['osl']", "*aiperf_client_args fixture gave*return a mapping such as {'osl': 64}*"),
+        ("{'osl': 0}", "*aiperf_client_args*osl*"),
+    ],
+)
+def test_client_args_that_cannot_be_are_an_error_that_names_the_fixture(suite, given, said):
+    suite.pytester.makepyfile(CLIENT_ARGS.replace("{given}", given))
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([said])
