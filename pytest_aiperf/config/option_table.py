@@ -30,23 +30,34 @@ HEAD = '''"""PYTEST_DONT_REWRITE. Generated from pytest_aiperf/config/cli_config
 
 from __future__ import annotations
 
-from typing import NamedTuple
+Bounds = tuple["float | None", "float | None", "float | None"]
 
 
-class Option(NamedTuple):
-    """One option as pytest needs it: no pydantic is imported to print ``--help``."""
+class Option:
+    """One option as pytest needs it: no pydantic is imported to print ``--help``.
 
-    field: str
-    flag: str
-    kind: str
-    group: str
-    help: str
-    choices: tuple[str, ...] = ()
-    bounds: tuple[float | None, float | None, float | None] = (None, None, None)
-    """Least value, least value exclusive, greatest value."""
-    metavar: str | None = None
-    bare: str | None = None
-    marker: bool = False
+    A plain class, because each pytest run of each user makes it: a NamedTuple takes as long as ten of its rows.
+    """
+
+    __slots__ = ("bare", "bounds", "choices", "field", "flag", "group", "help", "kind", "marker", "metavar")
+
+    def __init__(
+        self,
+        *,
+        field: str,
+        flag: str,
+        kind: str,
+        group: str,
+        help: str,
+        choices: tuple[str, ...] = (),
+        bounds: Bounds = (None, None, None),
+        metavar: str | None = None,
+        bare: str | None = None,
+        marker: bool = False,
+    ) -> None:
+        """`bounds`: least value, least value exclusive, greatest value."""
+        self.field, self.flag, self.kind, self.group, self.help = field, flag, kind, group, help
+        self.choices, self.bounds, self.metavar, self.bare, self.marker = choices, bounds, metavar, bare, marker
 
 
 OPTIONS: tuple[Option, ...] = (

@@ -26,7 +26,7 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("aiperf", "performance of model-serving endpoints (pytest-aiperf)")
     for option in OPTIONS:
         _add(group, option)
-        parser.addini(f"aiperf_{option.field}", option.help.replace("%%", "%"), default=None)
+        parser.addini(f"aiperf_{option.field}", f"as --aiperf-{option.flag}", default=None)
     parser.addini("aiperf_tolerance", INI_ONLY["aiperf_tolerance"], type="linelist", default=[])
     parser.addini("aiperf_judge", INI_ONLY["aiperf_judge"], default="true")
 
