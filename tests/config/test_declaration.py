@@ -18,7 +18,7 @@ from pytest_aiperf.config.cli_parameter import CLIParameter, Groups
 from pytest_aiperf.config.converter import _KEYS
 from pytest_aiperf.config.option_table import parameter_of, render_markdown, rows
 from pytest_aiperf.config.section_fields import SECTIONS
-from pytest_aiperf.pytest_plugin.option_table import OPTIONS
+from pytest_aiperf.pytest_plugin.option_table import OPTIONS, Option
 
 PACKAGE = Path(pytest_aiperf.__file__).parent
 FIELDS = CLIConfig.model_fields
@@ -113,9 +113,13 @@ def test_the_table_for_pytest_holds_what_the_options_say():
 
 
 def _given(option):
-    defaults = type(option)._field_defaults
+    required = ("field", "flag", "kind", "group", "help")
+    bare = Option(**dict.fromkeys(required, ""))
+    named = (*required, *(name for name in Option.__slots__ if name not in required))
     return {
-        key: value for key, value in option._asdict().items() if key not in defaults or value != defaults[key]
+        name: value
+        for name in named
+        if (value := getattr(option, name)) != getattr(bare, name) or name in required
     }
 
 
