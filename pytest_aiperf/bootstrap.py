@@ -74,6 +74,7 @@ def _run(name: str, channel: Channel) -> None:
         die_with_parent(first["parent_pid"])
     threading.Thread(target=_exit_on_hangup, args=(channel.fileno(),), name="hangup", daemon=True).start()
     sys.path.extend(entry for entry in first["sys_path"] if entry not in sys.path)
+    plugins.REGISTRY.adopt(first["registry"])
     service: Service = plugins.get_class(PluginType.SERVICE, name)(channel, first["config"])
     try:
         ready = service.start()

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "baseline": "pytest_aiperf.cli_commands.baseline:app",
     "judge": "pytest_aiperf.cli_commands.judge:app",
     "calibrate": "pytest_aiperf.cli_commands.calibrate:app",
+    "plugins": "pytest_aiperf.cli_commands.plugins:app",
     "mock-server": "pytest_aiperf.cli_commands.mock_server:app",
 }
 """Name and import string of each command's `App`; one file a command."""

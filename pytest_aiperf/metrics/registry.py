@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from pytest_aiperf.common.errors import ConfigurationError, did_you_mean
+from pytest_aiperf.metrics.admission import admitted
 from pytest_aiperf.metrics.base_metric import BaseMetric
 from pytest_aiperf.plugin import plugins
 from pytest_aiperf.plugin.enums import PluginType
@@ -26,12 +27,16 @@ _SHORT: Final = {tag: alias for alias, tag in ALIASES.items()}
 STATISTICS: Final = ("avg", "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99")
 
 
-@cache
 def all_metrics() -> Mapping[str, BaseMetric]:
-    """Return an instance of every registered metric by tag, in display order."""
-    found: list[BaseMetric] = [
-        plugins.get_class(PluginType.METRIC, n)() for n in plugins.names(PluginType.METRIC)
-    ]
+    """Return an instance of every registered metric by tag, in display order; third parties' too."""
+    plugins.entries(PluginType.METRIC)  # read: the version is that of what there is
+    return _metrics_of(plugins.REGISTRY.version)
+
+
+@lru_cache(maxsize=1)
+def _metrics_of(version: int) -> Mapping[str, BaseMetric]:
+    made = (admitted(entry) for entry in plugins.entries(PluginType.METRIC))
+    found = [metric for metric in made if metric is not None]
     return {metric.tag: metric for metric in sorted(found, key=lambda m: (m.display_order, m.tag))}
 
 

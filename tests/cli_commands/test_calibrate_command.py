@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -198,7 +199,7 @@ def in_process(tmp_path, monkeypatch, capsys):
 def test_it_measures_a_load_and_writes_what_it_found(command):
     done = command.run(f"--endpoint={MOCK}", "--sessions=3", *LOAD, "--json=out.json", "--wanted=20%")
     assert done.returncode == 0, done.stderr
-    assert len([line for line in done.stderr.splitlines() if line.startswith("session ")]) == 3
+    assert len(re.findall(r"^session \d/3 of load: 5 runs", done.stderr, re.MULTILINE)) == 3
     assert max(map(len, done.stdout.splitlines())) <= 80
     for words in ("2 concurrent, 30 requests", "ttft p50", "itl p50", "worse by 20 %", "of one boot"):
         assert words in done.stdout
