@@ -19,7 +19,6 @@ def old_version(aiperf_mock_server):
 
 @pytest.mark.aiperf(concurrency=4, isl=64, osl=16, request_count=60)
 def test_new_version_is_not_slower(aiperf, old_version):
-    result = aiperf.run(
-        against=old_version.url
-    )  # fails when it is slower by more than 5 % and more than noise
+    # Fails when it is slower by more than 5 % and more than noise.
+    result = aiperf.run(against=old_version.url)
     assert result.ttft.p95 < 2_000  # ms

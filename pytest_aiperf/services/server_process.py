@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import http.client
+import logging
 import os
-import signal
 import socket
-import ssl
-import subprocess
-import sys
 import tempfile
 import time
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from pytest_aiperf.common.errors import ConfigurationError, ProcessDiedError
-from pytest_aiperf.services import failure, supervisor
-from pytest_aiperf.services.channel import DeadlineError
-from pytest_aiperf.services.spawn import sigint_blocked
+from pytest_aiperf.services import failure, ready_probe
+from pytest_aiperf.services.supervised import Supervised, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LOGGER: Final = logging.getLogger(__name__)
+"""Tells, at INFO, that a server takes long to get ready. The pytest plugin shows it on the terminal."""
 PROBE_EVERY_S: Final = 0.1
-PROBE_TIMEOUT_S: Final = 5.0
+READY_TIMEOUT_S: Final = 600.0
 STOP_GRACE_S: Final = 10.0
-_KILL_S: Final = 5.0
-_STARTED_S: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Running:
-    supervisor: subprocess.Popen[bytes]
-    link: socket.socket
-    group: int
-    """Process id of the server, which leads its process group."""
+SAY_AFTER_S: Final = 5.0
+SAY_EVERY_S: Final = 30.0
 
 
 class ServerProcess:
@@ -53,29 +40,54 @@ class ServerProcess:
 
     def __init__(
         self,
-        command: Sequence[str],
+        command: Sequence[str | os.PathLike[str]],
         *,
         url: str,
         ready_path: str = "/v1/models",
-        ready_timeout_s: float = 120.0,
-        env: Mapping[str, str] | None = None,
+        ready_timeout_s: float = READY_TIMEOUT_S,
+        stop_grace_s: float = STOP_GRACE_S,
+        env: Mapping[str, str | None] | None = None,
         cwd: Path | str | None = None,
-        log_path: Path | None = None,
+        log_path: Path | str | None = None,
     ) -> None:
-        """`env` is added to our own environment. Without `log_path` the log is a temporary file."""
+        """Take note of what to start; nothing is started before `start` or ``with``.
+
+        Args:
+            command: program and arguments, a list of words; no shell is involved. It must stay in the foreground.
+            url: where the server will listen.
+            ready_path: a GET of it is answered with 2xx once the server is ready. With the key in AIPERF_API_KEY,
+                if there is one.
+            ready_timeout_s: longest time until then. A server that ends is noticed at once.
+            stop_grace_s: how long its process group has to end after SIGTERM, before SIGKILL.
+            env: variables to add to our own environment; None takes one away.
+            cwd: working directory of the server.
+            log_path: file to which its output is appended; a temporary one by default.
+
+        Raises:
+            ConfigurationError: the command is not a list of words, or the url cannot be.
+        """
+        ready_probe.address(url)
         self.url = url
-        self.log_path = log_path
-        self._command = list(command)
+        self.log_path = None if log_path is None else Path(log_path)
+        self._words = words_of(command)
         self._ready_path = ready_path
         self._ready_timeout_s = ready_timeout_s
-        self._env = dict(os.environ) | dict(env or {})
+        self._stop_grace_s = stop_grace_s
+        self._env = dict(env or {})
         self._cwd = cwd
-        self._running: _Running | None = None
+        self._running: Supervised | None = None
         self._finalizer: weakref.finalize[..., object] | None = None
+
+    def __repr__(self) -> str:
+        """Tell where it is, not how it was started: a command may hold a key."""
+        return f"<ServerProcess {self.url} {f'pid {self.pid}' if self.alive else 'not running'}>"
 
     @staticmethod
     def free_port() -> int:
-        """Return a TCP port of 127.0.0.1 on which nothing listens now."""
+        """Return a TCP port of 127.0.0.1 on which nothing listens now.
+
+        Another program may take it before the server does; the server then ends, and its log says why.
+        """
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
             port: int = sock.getsockname()[1]
@@ -84,26 +96,29 @@ class ServerProcess:
     @property
     def pid(self) -> int | None:
         """Process id of the server, or None when it was not started."""
-        return self._running.group if self._running else None
+        return self._running.pid if self._running else None
 
     @property
     def alive(self) -> bool:
         """Whether the server runs."""
-        return self._running is not None and self._running.supervisor.poll() is None
+        return self._running is not None and not self._running.ended()
+
+    def log(self) -> str:
+        """Return what the server has written to stdout and stderr, of all its starts; "" before the first."""
+        return self.log_path.read_text("utf-8", "replace") if self.log_path else ""
 
     def start(self) -> None:
         """Start the server and wait until it answers 2xx at its ready path. Does nothing when it runs.
 
         Raises:
-            ConfigurationError: something else listens at the address already.
+            ConfigurationError: there is no such program or directory, or something listens at the address already.
             ProcessDiedError: the server ended before it was ready; the text has the end of its log.
-            DeadlineError: it did not get ready in time.
+            DeadlineError: it did not get ready in time; a `MeasurementError` and a `TimeoutError`.
         """
         if self.alive:
             return
         self.stop()
-        address = _address(self.url)
-        if _something_listens(*address):
+        if ready_probe.something_listens(self.url):
             raise ConfigurationError(
                 f"cannot start a server for {self.url}: something listens there already; "
                 "stop it, or take another port (ServerProcess.free_port())"
@@ -115,21 +130,30 @@ class ServerProcess:
             self.stop()
             raise
 
-    def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """SIGTERM to the server's process group, SIGKILL after `grace_s`; idempotent, bounded in time."""
+    def stop(self, grace_s: float | None = None) -> None:
+        """SIGTERM to the server's process group, SIGKILL after the grace; idempotent, bounded in time."""
         if self._running is not None and self._finalizer is not None:
-            try:
-                self._running.link.sendall(f"stop {grace_s}\n".encode())
-                self._running.supervisor.wait(grace_s + _KILL_S)
-            except (OSError, subprocess.TimeoutExpired):
-                pass  # it has ended, or is stuck: the finalizer ends what there is left
+            self._running.stop(self._stop_grace_s if grace_s is None else grace_s)
             self._finalizer()
         self._running, self._finalizer = None, None
 
     def restart(self) -> None:
-        """Stop it and start it anew; returns when it is ready."""
+        """Stop it and start it anew; returns when it is ready. Raises as `start` does."""
         self.stop()
         self.start()
+
+    def check_alive(self, wait_s: float = 0.0) -> None:
+        """Raise an error when the server has ended by itself; nothing when it runs, or was stopped.
+
+        Args:
+            wait_s: how long it may take until it has ended. Its clients notice before anybody else: the kernel closes
+                the connections of a process first.
+
+        Raises:
+            ProcessDiedError: it has ended; the text says how, and has the end of its log.
+        """
+        if self._running is not None and self._running.ended(wait_s):
+            self._raise_died(self._running, f"while it should serve {self.url}")
 
     def __enter__(self) -> Self:
         self.start()
@@ -139,112 +163,62 @@ class ServerProcess:
         self.stop()
 
     def _launch(self) -> None:
-        ours, theirs = socket.socketpair()
         log = self._open_log()
         try:
-            with sigint_blocked():
-                process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", supervisor.__file__, str(theirs.fileno()), *self._command],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=self._env,
-                    cwd=self._cwd,
-                )
-        except BaseException:
-            ours.close()
-            raise
+            running = Supervised.launch(self._words, env=self._environment(), cwd=self._cwd, log=log)
         finally:
-            theirs.close()
             os.close(log)
-        ours.settimeout(_STARTED_S)
-        words = ours.recv(64).split()  # end-of-file: there is no such command, as its log says
-        group = int(words[1]) if words else 0
-        self._running = _Running(supervisor=process, link=ours, group=group)
-        self._finalizer = weakref.finalize(self, _end, self._running, os.getpid())
+        self._running = running
+        self._finalizer = weakref.finalize(self, _end, running, os.getpid())
+
+    def _environment(self) -> dict[str, str]:
+        without = {name: value for name, value in os.environ.items() if name not in self._env}
+        return without | {name: value for name, value in self._env.items() if value is not None}
 
     def _open_log(self) -> int:
         if self.log_path is None:
             handle, name = tempfile.mkstemp(prefix="aiperf-server-", suffix=".log")
             self.log_path = Path(name)
-            return handle
+            os.close(handle)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        log = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        if os.fstat(log).st_size:
+            os.write(log, b"\n--- started anew ---\n")
+        return log
 
     def _wait_ready(self) -> None:
-        deadline = time.monotonic() + self._ready_timeout_s
-        seen = "nothing listened"
-        while time.monotonic() < deadline:
-            answer = _probe(self.url, self._ready_path)
-            if not self.alive:
-                raise self._died()
-            if isinstance(answer, int) and 200 <= answer < 300:
+        begun_s, say_after_s = time.monotonic(), SAY_AFTER_S
+        problem: str | None = "it was not asked"
+        while (waited_s := time.monotonic() - begun_s) < self._ready_timeout_s:
+            problem = ready_probe.problem_of(self.url, self._ready_path)
+            if self._running is not None and self._running.ended():
+                self._raise_died(self._running, "before it was ready")
+            if problem is None:
                 return
-            seen = f"the last answer was HTTP {answer}" if isinstance(answer, int) else answer
+            if waited_s >= say_after_s:
+                say_after_s = waited_s + SAY_EVERY_S
+                LOGGER.info(
+                    "%s is not ready after %.0f s of at most %.0f s: %s; log: %s",
+                    *(self.url, waited_s, self._ready_timeout_s, problem, self.log_path),
+                )
             time.sleep(PROBE_EVERY_S)
+        from pytest_aiperf.services.channel import DeadlineError
+
         raise DeadlineError(
-            f"waited {self._ready_timeout_s:.3g} s for {self.url} to answer 2xx at {self._ready_path}: {seen}"
-            + self._log_tail()
+            f"waited {self._ready_timeout_s:.3g} s for {self.url} to answer 2xx at {self._ready_path}: {problem}. "
+            f"If it needs longer, raise ready_timeout_s{self._log_tail()}"
         )
 
-    def _died(self) -> ProcessDiedError:
-        return ProcessDiedError(
-            f"{self._command[0]} {self._last_words()} before it was ready{self._log_tail()}"
-        )
-
-    def _last_words(self) -> str:
-        try:
-            words = self._running.link.recv(64).split() if self._running else []
-        except OSError:
-            words = []
-        return failure.exit_text(int(words[1])) if words else "could not be started"
+    def _raise_died(self, running: Supervised, when: str) -> NoReturn:
+        program, status = Path(self._words[0]).name, running.exit_status()
+        how = "was lost with its supervisor" if status is None else failure.exit_text(status)
+        advice = ": it must stay in the foreground" if status == 0 else ""
+        raise ProcessDiedError(f"{program} (pid {running.pid}) {how} {when}{advice}{self._log_tail()}")
 
     def _log_tail(self) -> str:
         return failure.log_tail(self.log_path) if self.log_path else ""
 
 
-def _end(running: _Running, owner_pid: int) -> None:
-    if os.getpid() != owner_pid:  # a fork of ours must not end it
-        return
-    running.link.close()  # the supervisor takes it for our end
-    try:
-        running.supervisor.wait(_KILL_S)
-    except subprocess.TimeoutExpired:
-        supervisor.signal_group(running.group, signal.SIGKILL)
-        running.supervisor.kill()
-        running.supervisor.wait()
-
-
-def _address(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"the server's url is {url!r}; it must look like http://127.0.0.1:8000")
-    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _something_listens(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True
-
-
-def _probe(url: str, path: str) -> int | str:
-    """Return the status of a GET, or why there is none. No proxy is asked: the server is ours."""
-    host, port = _address(url)
-    connection: http.client.HTTPConnection
-    if url.startswith("https"):
-        connection = http.client.HTTPSConnection(
-            host, port, timeout=PROBE_TIMEOUT_S, context=ssl.create_default_context()
-        )
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=PROBE_TIMEOUT_S)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        return f"the last try said {error or type(error).__name__}"
-    finally:
-        connection.close()
+def _end(running: Supervised, owner_pid: int) -> None:
+    if os.getpid() == owner_pid:  # a fork of ours must not end it
+        running.end()

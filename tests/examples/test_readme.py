@@ -25,3 +25,12 @@ def test_links_lead_to_files():
     targets = re.findall(r"\]\((docs/[^)]+)\)", (ROOT / "README.md").read_text())
     assert targets
     assert [t for t in targets if not (ROOT / t).exists()] == []
+
+
+def test_the_screens_are_those_that_the_command_makes():
+    shown = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    made = [
+        (ROOT / "docs" / "screens" / f"{name}.txt").read_text(encoding="utf-8")
+        for name in ("pass", "regression", "missing", "inconclusive")
+    ]
+    assert shown == made
