@@ -5,9 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from pytest_aiperf.common.printable import printable
+
 
 class AiperfError(Exception):
-    """Root of everything that this package raises on purpose."""
+    """Root of everything that this package raises on purpose.
+
+    Messages quote servers and files, and end on screens: what a terminal would obey is replaced.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), keep="\n")
 
 
 class ConfigurationError(AiperfError):

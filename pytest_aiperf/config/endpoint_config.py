@@ -8,8 +8,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.common.finite import FiniteFloat
 from pytest_aiperf.common.models import BaseConfig
+from pytest_aiperf.config.url_secrets import secret_in_proxy, secret_in_url
+from pytest_aiperf.plugin import plugins
+from pytest_aiperf.plugin.enums import PluginType
 
 PROXY_OF_ENVIRONMENT: Final = "env"
 
@@ -54,17 +58,23 @@ class EndpointConfig(BaseConfig):
     @field_validator("url")
     @classmethod
     def _usable_url(cls, url: str) -> str:
+        if problem := secret_in_url(url):  # before any message that shows the URL
+            raise ValueError(problem)
         parts = urlsplit(url)
-        if "@" in parts.netloc:  # before any message that shows the URL
-            raise ValueError("the URL holds credentials; put the API key into AIPERF_API_KEY")
         if parts.scheme not in ("http", "https"):
             raise ValueError(f"{url!r} is not an http:// or https:// URL")
         if not parts.hostname:
             raise ValueError(f"{url!r} names no host")
-        if parts.query or parts.fragment:
-            raise ValueError("the URL has a ? or # part, behind which no API path can be put; leave it out")
         _ = parts.port  # raises for a port out of range
         return url.rstrip("/")
+
+    @field_validator("type")
+    @classmethod
+    def _registered_type(cls, name: str) -> str:
+        try:
+            return plugins.entry(PluginType.ENDPOINT, name).name
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
 
     @field_validator("further_urls")
     @classmethod
@@ -76,9 +86,9 @@ class EndpointConfig(BaseConfig):
     def _usable_proxy(cls, proxy: str | None) -> str | None:
         if proxy is None or proxy == PROXY_OF_ENVIRONMENT:
             return proxy
+        if problem := secret_in_proxy(proxy):
+            raise ValueError(problem)
         parts = urlsplit(proxy)
-        if "@" in parts.netloc:
-            raise ValueError("the proxy's URL holds credentials; put it into HTTPS_PROXY and write proxy=env")
         if parts.scheme != "http" or not parts.hostname:
             raise ValueError(f"{proxy!r} is not of the form http://host:port; write that, or env")
         _ = parts.port
@@ -86,6 +96,9 @@ class EndpointConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        told = plugins.entry(PluginType.ENDPOINT, self.type).metadata
+        if self.streaming and not told.get("supports_streaming", True):
+            raise ValueError(f"the endpoint type {self.type!r} does not stream; give streaming=False")
         if self.client_key is not None and self.client_certificate is None:
             raise ValueError("client_key is given without client_certificate; give both")
         if self.insecure and self.ca_file is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from pytest_aiperf.common.header_values import secret_values
+from pytest_aiperf.engine.cut_text import CUT, cut_text
 
 SECRET_MARK: Final = "***"
 MESSAGE_LIMIT: Final = 4096
@@ -24,6 +25,8 @@ _IDS: Final = re.compile(
       | [0-9]{9,}
     ) \b"""
 )
+_IN_URLS: Final = re.compile(r"""(://)[^/\s'"@]+@""")
+_CUT_HERE: Final = re.compile(rf"""['"]?{CUT}""")
 _NUMBER: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
 
 
@@ -32,18 +35,31 @@ class Masking:
 
     def __init__(self, *, api_key: str | None, headers: Mapping[str, str]) -> None:
         values = [*secret_values(headers), *([api_key] if api_key else [])]
-        self._secrets = sorted(_parts(values), key=len, reverse=True)
+        self._secrets = _forms(values) if values else []
 
     def shown(self, text: str) -> str:
         """Return a text without secrets and without ids, at most 4 096 characters long."""
-        text = text[: 4 * MESSAGE_LIMIT]  # a secret that this cuts in two is cut off below
+        text = cut_text(text, 4 * MESSAGE_LIMIT)
         return _IDS.sub("<id>", self.without_secrets(text))[:MESSAGE_LIMIT]
 
     def without_secrets(self, text: str) -> str:
-        """Return the whole text, secrets masked."""
+        """Return the whole text, secrets masked, and all that has the form of credentials."""
+        return _CREDENTIALS.sub(_without_credentials, self.without_known(text))
+
+    def without_known(self, text: str) -> str:
+        """Return the whole text, this run's own secrets masked, cut in two by `cut_text` too, and those in URLs."""
         for secret in self._secrets:
             text = text.replace(secret, SECRET_MARK)
-        return _CREDENTIALS.sub(_without_credentials, text)
+        text = _IN_URLS.sub(rf"\1{SECRET_MARK}@", text)
+        return self._without_halves(text) if CUT in text and self._secrets else text
+
+    def _without_halves(self, text: str) -> str:
+        for match in reversed(list(_CUT_HERE.finditer(text))):
+            end = match.start()
+            half = max((_overlap(text[:end], secret) for secret in self._secrets), default=0)
+            if half:
+                text = f"{text[: end - half]}{SECRET_MARK}{text[end:]}"
+        return text
 
     def same_as(self, shown: str) -> str:
         """Return what two texts have in common that differ in numbers only."""
@@ -55,6 +71,13 @@ def _without_credentials(match: re.Match[str]) -> str:
     return f"{scheme} {SECRET_MARK}" if scheme else f"{name}{between}{SECRET_MARK}"
 
 
-def _parts(values: Iterable[str]) -> set[str]:
-    """A secret may come back whole or without its scheme (``Bearer``)."""
-    return {part for value in values for part in (value, *value.split()) if len(part) >= 4}
+def _forms(values: list[str]) -> list[str]:
+    # Imported here: most runs have no secret.
+    from pytest_aiperf.engine.secret_forms import secret_forms
+
+    return secret_forms(values)
+
+
+def _overlap(text: str, secret: str) -> int:
+    """Return how much of the secret's beginning, from three letters, the text ends with."""
+    return next((n for n in range(len(secret) - 1, 2, -1) if text.endswith(secret[:n])), 0)

@@ -6,10 +6,12 @@ from typing import Final
 
 import orjson
 
+from pytest_aiperf.engine.cut_text import CUT, cut_text
 from pytest_aiperf.engine.transport import Exchange, Failure
 
 _ERROR_BODY_BYTES: Final = 4096
 _SNIPPET_BYTES: Final = 120
+_TEXT_LETTERS: Final = 300
 
 
 def refusal_of_head(exchange: Exchange) -> Failure | None:
@@ -48,7 +50,8 @@ def _error_text(body: bytes) -> str:
         ):
             if isinstance(text, str) and text:
                 return text
-    return body[:_ERROR_BODY_BYTES].decode("utf-8", "replace").strip()
+    beginning = body[:_ERROR_BODY_BYTES].decode("utf-8", "replace").strip()
+    return beginning + CUT if len(body) > _ERROR_BODY_BYTES else beginning
 
 
 def not_a_stream(exchange: Exchange) -> Failure:
@@ -57,11 +60,11 @@ def not_a_stream(exchange: Exchange) -> Failure:
     if not body.strip():
         return Failure("stream", "the answer is empty, and an event stream was asked for")
     kind = exchange.headers.get(b"content-type", b"no content type").decode("latin-1")
-    text = _error_text(body)[:300]
+    text = cut_text(_error_text(body), _TEXT_LETTERS)
     return Failure("stream", f"the answer is not an event stream ({kind}): {text}")
 
 
-def snippet(data: bytes) -> str:
+def snippet(data: bytes, length: int = _SNIPPET_BYTES) -> str:
     """Return the beginning of some bytes, as a person would want to see it."""
-    text = data[:_SNIPPET_BYTES].decode("utf-8", "replace")
-    return repr(text) + ("…" if len(data) > _SNIPPET_BYTES else "")
+    text = data[:length].decode("utf-8", "replace")
+    return repr(text) + (CUT if len(data) > length else "")

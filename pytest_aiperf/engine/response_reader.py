@@ -11,6 +11,7 @@ from typing import Final
 
 import httptools
 
+from pytest_aiperf.engine.refusals import snippet
 from pytest_aiperf.engine.transport import Exchange, Failure
 
 _KEPT: Final = frozenset(
@@ -94,7 +95,9 @@ class ResponseReader:
             if self.complete:
                 self.surplus = True
                 return None
-            return Failure("protocol", f"not an HTTP answer: {error}; it begins with {bytes(data[:80])!r}")
+            return Failure(
+                "protocol", f"not an HTTP answer: {error}; it begins with {snippet(bytes(data), 80)}"
+            )
         if not self.t_hdr:
             self._head_bytes += len(data)
             if self._head_bytes > self._head_limit:

@@ -23,6 +23,7 @@ from pytest_aiperf.engine.request_bytes import api_key
 from pytest_aiperf.measure.connections import connection_settings
 from pytest_aiperf.plugin import plugins
 from pytest_aiperf.plugin.enums import PluginType
+from pytest_aiperf.services.failure import masked
 
 _ASK_S: Final = 10.0
 _MAX_BYTES: Final = 1024 * 1024
@@ -77,6 +78,15 @@ def _first_model(base: str, endpoint: EndpointConfig) -> str:
 
 
 def _get_json(url: str, endpoint: EndpointConfig) -> Any:
+    try:
+        return _asked(url, endpoint)
+    except EndpointError as error:  # it quotes the server, and the server may quote what it was sent
+        raise EndpointError(masked(str(error), endpoint.headers)) from None
+    except BaseException as error:  # Ctrl-C, a time limit: variables of the frames below hold what is sent
+        raise error.with_traceback(None) from None
+
+
+def _asked(url: str, endpoint: EndpointConfig) -> Any:
     opener, request = question(url, endpoint)
     hint = "is this an OpenAI-compatible server? (--aiperf-model=NAME skips this question)"
     try:

@@ -15,14 +15,18 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest_aiperf
 from pytest_aiperf.common.errors import MeasurementError
+from pytest_aiperf.plugin.plugins import REGISTRY
 from pytest_aiperf.services.channel import ABORT, START, Channel, ChannelClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_DATAFILE")
+"""Each of them has coverage (or old pytest-cov) start in any interpreter that finds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,21 +74,29 @@ def spawn(service: str, config: Mapping[str, Any], *, log_dir: Path) -> Child:
                 stderr=log,
                 env=_environment(),
             )
+    except OSError as error:  # not its traceback: that has the environment in it
+        ours.close()
+        raise MeasurementError(f"cannot start a process for {service}: {error}") from None
     except BaseException:
         ours.close()
         raise
     finally:
         theirs.close()
         os.close(log)
-    channel = Channel(ours)
-    first = {
-        "parent_pid": os.getpid(),
-        "main_thread": threading.current_thread() is threading.main_thread(),
-        "sys_path": [os.path.abspath(entry) for entry in sys.path],
-        "config": dict(config),
-    }
-    channel.send(START, first)
-    return Child(process=process, channel=channel, log_path=Path(log_name))
+    child = Child(process=process, channel=Channel(ours), log_path=Path(log_name))
+    try:
+        first = {
+            "parent_pid": os.getpid(),
+            "main_thread": threading.current_thread() is threading.main_thread(),
+            "sys_path": [os.path.abspath(entry) for entry in sys.path],
+            "registry": REGISTRY.to_payload(),  # read here, where it is needed anyway, while the child comes up
+            "config": dict(config),
+        }
+        child.channel.send(START, first)
+    except BaseException:
+        child.end()
+        raise
+    return child
 
 
 @contextmanager
@@ -101,9 +113,12 @@ def _environment() -> dict[str, str]:
     """Return an environment in which the child finds this very package.
 
     site-packages must not enter PYTHONPATH, where it would come before the standard library. Importing numpy starts a
-    thread for every core, which spins for a while: on the server's cores.
+    thread for every core, which spins for a while: on the server's cores. Coverage would trace every line of the load
+    engine, and what it measures would be the tracer.
     """
     environment = {"OPENBLAS_NUM_THREADS": "1"} | os.environ
+    for name in _COVERAGE:
+        environment.pop(name, None)
     root = str(Path(pytest_aiperf.__file__).parent.parent)
     if root not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()):
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+from urllib.parse import quote
+
 import pytest
 
+from pytest_aiperf.engine.cut_text import cut_text
 from pytest_aiperf.engine.masking import MESSAGE_LIMIT, Masking
+from pytest_aiperf.engine.refusals import snippet
 
 PLAIN = Masking(api_key=None, headers={})
 
@@ -72,3 +79,43 @@ def test_numbers_are_shown_and_do_not_tell_failures_apart():
 
 def test_texts_are_cut():
     assert len(PLAIN.shown("no " * 10_000)) == MESSAGE_LIMIT
+
+
+SECRET = "sw0rd/Fi+sh=long"
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        quote(SECRET, safe=""),
+        json.dumps(SECRET).replace("/", "\\/"),
+        base64.b64encode(SECRET.encode()).decode(),
+        html.escape(f"Bearer {SECRET}"),
+        f"http://{SECRET[:5]}:{SECRET[6:]}@host",
+    ],
+)
+def test_a_secret_is_masked_as_others_write_it(quoted):
+    shown = Masking(api_key=SECRET, headers={}).shown(f"you sent {quoted} there")
+    assert "***" in shown
+    assert not any(
+        part in shown for part in ("sw0", "Fi", "long", base64.b64encode(SECRET.encode()).decode()[:6])
+    )
+
+
+def test_quotes_and_backslashes_of_a_secret_are_masked_in_a_quote_of_a_quote():
+    secret = "a\"b'c\\d-long"
+    twice = json.dumps(repr({"x": secret}))
+    assert "long" not in Masking(api_key=secret, headers={}).shown(twice)
+
+
+@pytest.mark.parametrize("length", range(4, 40))
+def test_half_a_secret_at_a_cut_is_masked(length):
+    masking = Masking(api_key=SECRET, headers={})
+    text = f"you sent {SECRET}, and that is wrong"
+    for cut in (cut_text(text, length), snippet(text.encode(), length)):
+        assert "sw0" not in masking.shown(cut)
+        assert masking.shown(cut).endswith("…")
+
+
+def test_a_text_that_ends_like_a_secret_begins_is_left_alone():
+    assert Masking(api_key="swordfish-long", headers={}).shown("a sword") == "a sword"

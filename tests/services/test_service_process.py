@@ -81,6 +81,15 @@ def test_no_secret_is_in_the_error_or_in_the_log_of_a_crash(echo, tmp_path, monk
     assert not [text for text in shown if "of-the-env" in text or "of-a-header" in text]
 
 
+def test_a_process_that_cannot_be_started_is_an_error_without_the_environment(echo, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/no/such/python")
+    with pytest.raises(
+        MeasurementError, match=r"cannot start a process for .*EchoService: .*No such file"
+    ) as caught:
+        echo().start()
+    assert caught.value.__suppress_context__
+
+
 def test_a_killed_child_is_reported_with_its_signal_and_the_next_request_starts_a_new_one(echo):
     process = echo()
     killed = []
