@@ -1,4 +1,6 @@
-"""Write what is generated from the declarations: the pytest option table, docs/cli-options.md and docs/metrics.md."""
+"""Write what is generated from the declarations: the pytest option table, docs/cli-options.md, docs/metrics.md, and the
+JSON Schemas of baseline files and of the result document.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,14 @@ import sys
 from pathlib import Path
 
 from pytest_aiperf.config.option_table import render_markdown, render_module
+from pytest_aiperf.exporters import json_schema
 from pytest_aiperf.metrics import reference
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "pytest_aiperf" / "pytest_plugin" / "option_table.py"
 PAGE = ROOT / "docs" / "cli-options.md"
 METRICS = ROOT / "docs" / "metrics.md"
+SCHEMAS = ROOT / "docs" / "schemas"
 
 
 def main() -> None:
@@ -20,6 +24,17 @@ def main() -> None:
     TABLE.write_text(formatted(render_module()), encoding="utf-8")
     PAGE.write_text(render_markdown(), encoding="utf-8")
     METRICS.write_text(reference.render_markdown(), encoding="utf-8")
+    SCHEMAS.mkdir(exist_ok=True)
+    for name, text in schemas().items():
+        (SCHEMAS / name).write_text(text, encoding="utf-8")
+
+
+def schemas() -> dict[str, str]:
+    """Return the text of each schema by the name of its file."""
+    return {
+        "baseline.schema.json": json_schema.rendered(json_schema.baseline_file_schema()),
+        "result.schema.json": json_schema.rendered(json_schema.result_schema()),
+    }
 
 
 def formatted(source: str) -> str:

@@ -30,7 +30,7 @@ _LARGEST_LOG: Final = 700.0
 class Histogram(AIPerfBaseModel):
     """Sparse log-histogram: bin i holds values from ``(1 + growth) ** i`` up to ``(1 + growth) ** (i + 1)``."""
 
-    growth: Number = Field(gt=0, description="Relative width of a bin.")
+    growth: Number = Field(gt=0, description="Relative width of a bin: 0.01 is 1 %.")
     offset: Whole = Field(description="Added to every index.")
     index: tuple[Whole, ...] = Field(description="Bins that are not empty, ascending, relative to offset.")
     count: tuple[Count, ...] = Field(description="Values in each of these bins.")
@@ -54,18 +54,30 @@ class Distribution(AIPerfBaseModel):
     unit: str = Field(description="Unit of all values.")
     direction: Direction = Field(description="What is better.")
     count: Count = Field(description="Requests with a value.")
-    avg: Number | None = Field(default=None, description="Mean.")
-    min: Number | None = Field(default=None, description="Least value.")
-    max: Number | None = Field(default=None, description="Greatest value.")
-    std: Number | None = Field(default=None, ge=0, description="Standard deviation (ddof 0).")
-    p50: Number | None = Field(default=None, description="Median.")
-    p90: Number | None = Field(default=None, description="90th percentile.")
-    p95: Number | None = Field(default=None, description="95th percentile.")
-    p99: Number | None = Field(default=None, description="99th percentile, null below 1000 requests.")
-    var_within: Mapping[str, Annotated[Number, Field(ge=0)] | None] = Field(
-        default_factory=dict, description="Variance of log(statistic) from sections of the run."
+    avg: Number | None = Field(default=None, description="Mean, in unit; null: not known.")
+    min: Number | None = Field(default=None, description="Least value, in unit; null: not known.")
+    max: Number | None = Field(default=None, description="Greatest value, in unit; null: not known.")
+    std: Number | None = Field(
+        default=None, ge=0, description="Standard deviation (ddof 0), in unit; null: not known."
     )
-    hist: Histogram | None = Field(default=None, description="All values, for later re-analysis.")
+    p50: Number | None = Field(default=None, description="Median, in unit; null: it is a failed request.")
+    p90: Number | None = Field(
+        default=None, description="90th percentile, in unit; null: it is a failed request."
+    )
+    p95: Number | None = Field(
+        default=None, description="95th percentile, in unit; null: it is a failed request."
+    )
+    p99: Number | None = Field(
+        default=None,
+        description="99th percentile, in unit; null: less than 1000 requests, or it is a failed one.",
+    )
+    var_within: Mapping[str, Annotated[Number, Field(ge=0)] | None] = Field(
+        default_factory=dict,
+        description="By statistic: variance of log(statistic) within the run, no unit; null: too few requests.",
+    )
+    hist: Histogram | None = Field(
+        default=None, description="All values, for later re-analysis; null: not kept."
+    )
 
 
 class SingleValue(AIPerfBaseModel):
@@ -73,7 +85,7 @@ class SingleValue(AIPerfBaseModel):
 
     unit: str = Field(description="Unit of the value.")
     direction: Direction = Field(description="What is better.")
-    value: Number | None = Field(description="Amount over the window.")
+    value: Number | None = Field(description="Amount over the window, in unit; null: not known.")
 
 
 def _kind_of(summary: Any) -> str:
@@ -91,7 +103,7 @@ Summary = Annotated[
 class Stalls(AIPerfBaseModel):
     """Requests much slower than the baseline's median."""
 
-    threshold_ms: Number = Field(gt=0, description="1.5 x the baseline's median request latency.")
+    threshold_ms: Number = Field(gt=0, description="1.5 x the baseline's median request latency, ms.")
     count: Count = Field(description="Requests slower than that.")
 
 
@@ -100,31 +112,51 @@ class Run(AIPerfBaseModel):
 
     n_ok: Count = Field(description="Good requests in the window.")
     n_err: Count = Field(description="Failed and truncated requests in the window.")
-    window_s: Number = Field(ge=0, description="Length of the steady window.")
+    window_s: Number = Field(ge=0, description="Length of the steady window, seconds.")
     metrics: Mapping[str, Summary] = Field(description="By tag.")
-    stalls: Stalls | None = Field(default=None, description="Null without a request latency.")
+    stalls: Stalls | None = Field(default=None, description="Null: no request has a latency.")
 
 
 class Environment(AIPerfBaseModel):
     """What is noted beside a session but does not forbid a comparison."""
 
     client: str = Field(description="This package and its version.")
-    python: str | None = Field(default=None, description="Version of the interpreter that sent the load.")
-    server: str | None = Field(default=None, description="Server software and version, where it tells.")
-    driver: str | None = Field(default=None, description="Version of the accelerator's driver.")
-    cuda: str | None = Field(default=None, description="Version of CUDA that the driver offers.")
-    host: str | None = Field(default=None, description="Hash of the load generator's host name.")
-    transport: str | None = Field(default=None, description="What sent the requests.")
-    timestamps: str | None = Field(default=None, description="Who stamped arrivals: kernel, user or mixed.")
-    osl_source: str | None = Field(default=None, description="Where output token counts came from.")
+    python: str | None = Field(
+        default=None, description="Version of the interpreter that sent the load; null: not known."
+    )
+    server: str | None = Field(
+        default=None, description="Server software and version; null: it does not tell."
+    )
+    driver: str | None = Field(
+        default=None, description="Version of the accelerator's driver; null: not known."
+    )
+    cuda: str | None = Field(
+        default=None, description="Version of CUDA that the driver offers; null: not known."
+    )
+    host: str | None = Field(
+        default=None, description="Hash of the load generator's host name; null: not known."
+    )
+    transport: str | None = Field(
+        default=None, description="What sent the requests: wire or aiohttp; null: not known."
+    )
+    timestamps: str | None = Field(
+        default=None, description="Who stamped arrivals: kernel, user or mixed; null: not known."
+    )
+    osl_source: str | None = Field(
+        default=None, description="Where output token counts came from; null: not known."
+    )
 
 
 class Recorded(AIPerfBaseModel):
     """When and from what."""
 
     at: str = Field(description="UTC, ISO 8601.")
-    commit: str | None = Field(default=None, description="Commit of the tests' repository.")
-    dirty: StrictBool | None = Field(default=None, description="It had uncommitted changes.")
+    commit: str | None = Field(
+        default=None, description="Commit of the tests' repository; null: there is none, or it is not stored."
+    )
+    dirty: StrictBool | None = Field(
+        default=None, description="It had uncommitted changes; null: there is no commit."
+    )
 
 
 class Session(AIPerfBaseModel):
@@ -144,20 +176,28 @@ class BaselineKey(AIPerfBaseModel):
     """The hard key: two measurements whose keys differ are not comparable."""
 
     test: str = Field(description="Path, class, function and parameters of the test.")
-    name: str | None = Field(default=None, description="Name of the measurement within the test.")
+    name: str | None = Field(
+        default=None, description="Name of the measurement within the test; null: it has none."
+    )
     workload: str = Field(description="SHA-256 over every request body, in order.")
     load: Mapping[str, Any] = Field(description="Load model, level and lengths.")
-    model: str | None = Field(default=None, description="Model as the requests name it.")
-    accelerator: str | None = Field(
-        default=None, description="Part name of the accelerator, form factor included, where known."
+    model: str | None = Field(
+        default=None, description="Model as the requests name it; null: they name none."
     )
-    accelerator_count: Whole | None = Field(default=None, description="How many of them.")
-    accelerator_memory_bytes: Whole | None = Field(default=None, description="Memory of one of them.")
+    accelerator: str | None = Field(
+        default=None, description="Part name of the accelerator, form factor included; null: not known."
+    )
+    accelerator_count: Whole | None = Field(default=None, description="How many of them; null: not known.")
+    accelerator_memory_bytes: Whole | None = Field(
+        default=None, description="Memory of one of them, bytes; null: not known."
+    )
     accelerator_mig: str | None = Field(
         default=None,
-        description="What slices of it they are; ``undivided`` for whole ones, null where unknown.",
+        description="What slices of it they are; undivided for whole ones, null: not known.",
     )
-    power_limit_w: Number | None = Field(default=None, description="Their power limit.")
+    power_limit_w: Number | None = Field(
+        default=None, description="Power limit of one of them, watts; null: not known."
+    )
 
 
 class Variance(AIPerfBaseModel):

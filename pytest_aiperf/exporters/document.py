@@ -12,7 +12,7 @@ from pytest_aiperf.baseline.history import judged_sessions
 from pytest_aiperf.baseline.schema import STATS_VERSION, Recorded, Run, Session
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.common.finite import scrub_non_finite
-from pytest_aiperf.exporters.failure_text import headline
+from pytest_aiperf.exporters.failure_text import failure_text, headline
 from pytest_aiperf.measure.measurement import Comparison, Measurement
 from pytest_aiperf.measure.result import Result
 
@@ -28,6 +28,7 @@ def measurement_document(measurement: Measurement, *, node_id: str) -> dict[str,
         "verdict": measurement.verdict,
         "reason": measurement.judgement.reason,
         "headline": headline(measurement),
+        "text": _text(measurement, node_id),
         "load": dict(measurement.key.load),
         "model": measurement.key.model,
         "endpoint": measurement.endpoint,
@@ -68,7 +69,7 @@ def measurement_document(measurement: Measurement, *, node_id: str) -> dict[str,
 
 
 def failed_document(*, node_id: str, name: str | None, reason: str) -> dict[str, Any]:
-    """Return the entry of a measurement that could not be made."""
+    """Return the entry of a measurement that could not be made: the same keys, with nothing in them."""
     return {
         "key": None,
         "test": node_id,
@@ -76,6 +77,18 @@ def failed_document(*, node_id: str, name: str | None, reason: str) -> dict[str,
         "verdict": "invalid",
         "reason": reason,
         "headline": reason.partition("\n")[0],
+        "text": reason,
+        "load": None,
+        "model": None,
+        "endpoint": None,
+        "transport": None,
+        "timestamps": None,
+        "connection_reuse": None,
+        "insecure": None,
+        "proxy": None,
+        "osl_source": None,
+        "started": None,
+        "duration_s": None,
         "validity": [],
         "sessions": [],
         "sent": [],
@@ -96,11 +109,24 @@ def failed_document(*, node_id: str, name: str | None, reason: str) -> dict[str,
     }
 
 
+def _text(measurement: Measurement, node_id: str) -> str | None:
+    """What a test fails with: formed here, where everything is known, for those who get the document alone."""
+    if measurement.verdict not in ("pass", "measured"):
+        return failure_text(measurement, node_id=node_id)
+    return "\n".join(map(str, measurement.missed)) or None
+
+
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
     """Return one entry of ``comparisons``, of builtin types."""
     row = asdict(comparison)
     plain: dict[str, Any] = to_builtin(scrub_non_finite({name: row[name] for name in _COMPARISON}))
     return plain
+
+
+def comparison_of(entry: Mapping[str, Any]) -> Comparison:
+    """Return a comparison as it was, without the half widths, from an entry of ``comparisons``."""
+    interval = {"ci95": tuple(entry["ci95"]) if entry["ci95"] else None}
+    return Comparison(**{**entry, **interval})
 
 
 def write_document(path: Path, session: Mapping[str, Any], measurements: Sequence[Mapping[str, Any]]) -> None:
@@ -124,9 +150,18 @@ def write_json(path: Path, document: Mapping[str, Any], *, option: str) -> None:
     Raises:
         ConfigurationError: the file cannot be written.
     """
+    write_file(path, json_bytes(document), option=option)
+
+
+def write_file(path: Path, content: bytes, *, option: str) -> None:
+    """Write the file that an option names.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(json_bytes(document))
+        path.write_bytes(content)
     except OSError as error:
         raise ConfigurationError(f"{option}: cannot write {path}: {error}") from None
 
@@ -199,6 +234,7 @@ def _session_id(measurement: Measurement, number: int, runs: Sequence[Run]) -> s
 
 _COMPARISON: Final = (
     "metric",
+    "label",
     "against",
     "unit",
     "baseline",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pytest_aiperf.baseline import history
 from pytest_aiperf.baseline.schema import Baseline, Recorded, Run, Session
@@ -47,8 +48,9 @@ class PairedMeasuring:
         self.terms = terms_of(config.verdict, paired=True)
         self.metrics = judged_metrics(config, measured=schedule.measured)
         other = elsewhere(config, request.against)
-        self.before = new_side(other, schedule, load=load, on_progress=on_progress)
-        self.now = new_side(config, schedule, load=load, on_progress=on_progress)
+        told: Any = {"load": load, "on_progress": on_progress, "on_run": request.on_run}
+        self.before = new_side(other, schedule, against=True, **told)
+        self.now = new_side(config, schedule, **told)
         if set(other.endpoint.urls) & set(config.endpoint.urls):
             # Each would take the other's requests for those of another tenant.
             self.now.maker.tenants = self.before.maker.tenants

@@ -11,6 +11,7 @@ from pytest_aiperf.baseline import store
 from pytest_aiperf.baseline.schema import Baseline
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
+from pytest_aiperf.measure.runs import MadeRun
 from pytest_aiperf.measure.slo import Slo
 from pytest_aiperf.measure.validity import Limits
 from pytest_aiperf.metrics.goodput import parse_slos
@@ -42,6 +43,8 @@ class MeasureRequest:
     """Reads a baseline."""
     restart: Callable[[], object] | None = None
     """Restarts the server before a confirmation session."""
+    on_run: Callable[[MadeRun], None] | None = None
+    """Is given every run but probes and rehearsals, as soon as it is over; it delays the next one."""
 
     @property
     def quick(self) -> bool:

@@ -23,6 +23,7 @@ SCHEMA: Final = 1
 """The newest version of the document that is understood."""
 NOT_READ: Final = frozenset(
     {
+        "artifacts",
         "changes",
         "baseline",
         "baseline_sessions",
@@ -31,10 +32,12 @@ NOT_READ: Final = frozenset(
         "endpoint",
         "errors",
         "extra",
+        "failure",
         "gpu",
         "headline",
         "insecure",
         "load",
+        "location",
         "metrics",
         "missed",
         "model",
@@ -45,6 +48,7 @@ NOT_READ: Final = frozenset(
         "server_metrics",
         "started",
         "stored",
+        "text",
         "timestamps",
         "transport",
     }

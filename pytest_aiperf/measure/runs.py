@@ -55,6 +55,21 @@ class Progress:
     errors: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeRun:
+    """One run as it was made, for one who keeps its records: also a run that is not accepted."""
+
+    phase: str
+    """``run``, ``confirmation`` or ``quick``."""
+    number: int
+    """Which run of its session, from 1."""
+    attempt: int
+    """1; more where something outside spoilt the run and it was made again."""
+    against: bool
+    """It was made of the server that is compared with."""
+    data: RunData
+
+
 @dataclass(slots=True, kw_only=True)
 class RunMaker:
     """Sends the workload again and again and keeps what the runs say."""
@@ -67,6 +82,10 @@ class RunMaker:
     fresh_bodies: Callable[[], Sequence[bytes]] | None = None
     """Makes the requests of each run anew; None sends the same ones."""
     on_progress: Callable[[Progress], None] | None = None
+    on_run: Callable[[MadeRun], None] | None = None
+    """Is given every run but probes and rehearsals, as soon as it is over."""
+    against: bool = False
+    """Its server is the one that is compared with."""
     checks: list[Check] = field(default_factory=list)
     """Of the accepted runs, and of a run that could not be accepted."""
     repeated: int = 0
@@ -124,13 +143,19 @@ class RunMaker:
         Raises:
             MeasurementError: the run ended before any request did.
         """
+        attempt = 0
         while True:
+            attempt += 1
             data = summarise(
                 self._send(self._next_plan(), phase, index, of),
                 self.window,
                 context=self.context,
                 stall_threshold_ms=self.stall_threshold_ms,
             )
+            if self.on_run is not None:
+                self.on_run(
+                    MadeRun(phase=phase, number=index, attempt=attempt, against=self.against, data=data)
+                )
             _require_requests(data)
             checks = check_run(data, self.config)
             spoilt = any(c.check in SPOILT_FROM_OUTSIDE and not c.ok and c.fatal for c in checks)

@@ -13,7 +13,7 @@ from pytest_aiperf.measure.load_key import load_key
 from pytest_aiperf.measure.plan import load_plan
 from pytest_aiperf.measure.request import MeasureRequest
 from pytest_aiperf.measure.run_data import RunData
-from pytest_aiperf.measure.runs import LoadRunner, Progress, RunMaker
+from pytest_aiperf.measure.runs import LoadRunner, MadeRun, Progress, RunMaker
 from pytest_aiperf.measure.schedule import Schedule
 from pytest_aiperf.measure.target import Target, find_target
 from pytest_aiperf.measure.workload import Workload, build_bodies, build_workload
@@ -60,6 +60,8 @@ def new_side(
     *,
     load: LoadRunner,
     on_progress: Callable[[Progress], None] | None,
+    on_run: Callable[[MadeRun], None] | None = None,
+    against: bool = False,
 ) -> Side:
     """Return a side; its server is asked for its model where none was given.
 
@@ -77,6 +79,8 @@ def new_side(
         config=config,
         stall_threshold_ms=None,
         on_progress=on_progress,
+        on_run=on_run,
+        against=against,
     )
     return Side(config=config, target=target, workload=workload, maker=maker)
 

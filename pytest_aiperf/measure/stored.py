@@ -53,7 +53,7 @@ class StoredMeasuring:
         self.stored = request.load_baseline(request.baseline_path) if request.baseline_path else None
         if request.update and request.baseline_path:
             store.check_writable(request.baseline_path)
-        self.side = new_side(config, schedule, load=load, on_progress=on_progress)
+        self.side = new_side(config, schedule, load=load, on_progress=on_progress, on_run=request.on_run)
         self.maker = self.side.maker
         self.incomparable = keys.differences(self.stored, key_of(request, self.side)) if self.stored else ()
         self.comparable = self.stored if self.stored and not self.incomparable else None

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stored import KEY, baseline
 
-from pytest_aiperf.baseline.keys import baseline_path, differences, slug
+from pytest_aiperf.baseline.keys import baseline_path, differences, profile_folder, slug
 from pytest_aiperf.baseline.schema import BaselineKey
 
 HOME = Path("/base/__aiperf__")
@@ -30,6 +30,8 @@ NASTY = st.text(max_size=300) | st.text(st.sampled_from("./\\~:#\0\n[]é🚀a-")
 @example("a" * 300 + "::" + "b" * 300, "c" * 300, "d" * 300)
 @example("::", "", ".")
 @example("..::..", None, "/")
+@example("AUX.py::Con::x", None, "nul.txt")
+@example("test_x..py::x", None, "h100.")
 def test_a_file_is_always_inside_the_directory_and_its_name_fits(test, name, profile):
     path = path_of(test, name, profile)
     inside = Path(os.path.normpath(path)).relative_to(HOME)
@@ -37,6 +39,8 @@ def test_a_file_is_always_inside_the_directory_and_its_name_fits(test, name, pro
     assert inside == path.relative_to(HOME)
     assert all(len(part.encode()) <= 255 and part.isascii() and part.isprintable() for part in inside.parts)
     assert not any(part.startswith(".") for part in inside.parts)
+    assert not any(part.endswith(".") for part in inside.parts)
+    assert not any(part.partition(".")[0].lower() in ("con", "aux", "nul", "com1") for part in inside.parts)
 
 
 @settings(deadline=None)
@@ -60,9 +64,38 @@ def test_named_measurements_have_files_of_their_own(test, name, other_test, othe
         assert (path_of(test, name) == path_of(other_test, other_name)) == same
 
 
-def test_files_do_not_differ_by_case_alone():
-    one, other = path_of("a.py::t[A]"), path_of("a.py::t[a]")
-    assert str(one).lower() != str(other).lower()
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("t[A]", "t[a]"), ("T::t", "t::T"), ("t[\xe9]", "t[e\u0301]"), ("t[\u212b]", "t[\xc5]")],
+    ids=["case", "class", "composed", "angstrom"],
+)
+def test_files_differ_where_file_systems_fold_case_or_normalise(one, other):
+    paths = {str(path_of(f"a.py::{inner}")).casefold() for inner in (one, other)}
+    assert len(paths) == 2
+
+
+@settings(deadline=None)
+@given(NASTY, NASTY)
+@example("a b", "a/b")
+@example("h100", ".h100")
+@example("h100.", "h100")
+@example("con", "_con")
+@example("x" * 101, "x" * 102)
+def test_different_profiles_have_different_folders(one, other):
+    assert (profile_folder(one) == profile_folder(other)) == (one == other)
+
+
+@settings(deadline=None)
+@given(NASTY)
+def test_the_folder_of_a_profile_is_the_folder_of_its_own_name(profile):
+    folder = profile_folder(profile)
+    assert profile_folder(folder) == folder
+    assert len(folder) <= 100
+
+
+@pytest.mark.parametrize("profile", ["default", "h100x8", "H100-80GB", "rtx_4090+cpu", "mi300x,2"])
+def test_ordinary_profiles_are_folders_as_they_are(profile):
+    assert path_of("a.py::t", profile=profile).parents[1].name == profile
 
 
 def test_a_file_can_be_found_by_a_person():

@@ -30,6 +30,7 @@ SCRIPTS = {
     "scale": ("scale.py", "--quick"),
     "open_loop": ("open_loop.py", "--seconds=1"),
     "judge": ("judging.py", "--quick"),
+    "record_files": ("record_files.py", "--quick"),
     "summary": ("summary.py", "--quick"),
     "side_by_side": ("side_by_side.py", "--quick"),
 }

@@ -15,6 +15,7 @@ from pytest_aiperf.config.cli_config import CLIConfig
 from pytest_aiperf.config.converter import to_aiperf_config
 from pytest_aiperf.measure.measure import MeasureRequest, measure
 from pytest_aiperf.measure.measurement import Measurement
+from pytest_aiperf.measure.runs import MadeRun
 from pytest_aiperf.measure.slo import Slo
 
 OTHER = "http://127.0.0.1:8"
@@ -45,6 +46,7 @@ class Bench:
         against: Server | Callable[[int], Server] | None = None,
         against_url: str = OTHER,
         slos: Sequence[Slo] = (),
+        on_run: Callable[[MadeRun], None] | None = None,
         **options: Any,
     ) -> Measurement:
         """Measure; what is to be stored is stored, unless not to `keep` it."""
@@ -66,6 +68,7 @@ class Bench:
             slos=tuple(slos),
             update=frozenset(update),
             restart=self._restart,
+            on_run=on_run,
         )
         measurement = measure(request, load=self.load, on_progress=self._progress)
         if measurement.to_store is not None and keep:
