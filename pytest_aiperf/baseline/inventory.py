@@ -67,7 +67,22 @@ def stored_files(start: Path | None) -> Sequence[StoredFile]:
         raise BaselineError(
             f"{folder.absolute()}: no baselines in it. Record them with pytest --aiperf-update=missing{where}."
         )
-    return [_read(path) for path in found]
+    return [stored_file(path) for path in found]
+
+
+def profile_paths(directory: Path, folder: str) -> Sequence[Path]:
+    """Return the paths of the baselines in one profile's folder of one baseline directory, sorted.
+
+    What lies behind a symbolic link is not looked at.
+
+    Raises:
+        BaselineError: a folder there cannot be read.
+    """
+    home = directory / folder
+    if home.is_symlink() or not home.is_dir():
+        return ()
+    found = (path for path in _candidates(home) if len(path.relative_to(home).parts) == _DEPTH - 1)
+    return sorted(path for path in found if not path.is_symlink())
 
 
 def read_one(path: Path) -> Baseline:
@@ -100,7 +115,8 @@ def _directory(path: Path) -> Path:
     return Path(*path.absolute().parts[:-_DEPTH])
 
 
-def _read(path: Path) -> StoredFile:
+def stored_file(path: Path) -> StoredFile:
+    """Return what a file holds, or why that cannot be said."""
     home = Path(os.path.realpath(_directory(path)))
     if not Path(os.path.realpath(path)).is_relative_to(home):
         return StoredFile(

@@ -12,6 +12,9 @@ from pytest_aiperf.baseline.schema import STATS_VERSION, Baseline, BaselineKey
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._=+,\[\]-]+")
 _MAX_SLUG: Final = 100
+_DEVICES: Final = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
 _GIB: Final = 1024**3
 _SAME_MEMORY: Final = 0.03
 
@@ -19,20 +22,51 @@ _SAME_MEMORY: Final = 0.03
 def baseline_path(directory: Path, *, profile: str, test: str, name: str | None) -> Path:
     """Return the file of a measurement: ``<dir>/<profile>/<module>/<test>-<hash8>.json``.
 
+    See `measurement_path`.
+    """
+    folder = measurement_path(directory / profile_folder(profile), test=test, name=name)
+    return folder.with_name(f"{folder.name}.json")
+
+
+def measurement_path(directory: Path, *, test: str, name: str | None) -> Path:
+    """Return what is named after a measurement: ``<dir>/<module>/<test>-<hash8>``.
+
     The readable part is a slug, capped; the hash over the exact id and name keeps two tests apart whose slugs
     are equal. Nothing in an id can lead out of `directory`.
     """
     module, _, inner = test.partition("::")
     exact = test if name is None else f"{test}\0{name}"
-    digest = hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     readable = inner.replace("::", ".") + (f"#{name}" if name else "")
-    return directory / slug(profile) / slug(Path(module).stem) / f"{slug(readable)}-{digest}.json"
+    return directory / _folder(Path(module).stem) / _portable(f"{slug(readable)}-{_digest(exact)}")
+
+
+def profile_folder(profile: str) -> str:
+    """Return the folder of a profile: its name, or where that cannot be a folder's, a slug of it and a hash.
+
+    The hash over a test's id does not hold the profile, so two profiles must not come to one folder. What this
+    returns it returns unchanged.
+    """
+    folder = _folder(profile)
+    return folder if folder == profile else f"{folder[: _MAX_SLUG - 9]}-{_digest(profile)}"
 
 
 def slug(text: str) -> str:
     """Return a file name part: safe characters, no leading dot, at most 100 characters, never empty."""
     safe = _UNSAFE.sub("_", text).lstrip(".")[:_MAX_SLUG]
     return safe or "_"
+
+
+def _folder(text: str) -> str:
+    return _portable(slug(text).rstrip(".") or "_")
+
+
+def _portable(part: str) -> str:
+    """Windows drops dots at the end of a name, and takes some names for devices, whatever follows their first dot."""
+    return f"_{part}" if part.partition(".")[0].lower() in _DEVICES else part
+
+
+def _digest(exact: str) -> str:
+    return hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def differences(baseline: Baseline, key: BaselineKey) -> Sequence[str]:

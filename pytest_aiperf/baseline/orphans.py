@@ -57,7 +57,8 @@ def remove(file: StoredFile) -> Sequence[Path]:
         file.path.unlink()
         for folder in list(file.path.absolute().parents)[:3]:
             # A baseline directory of another name is somebody's own folder.
-            if any(folder.iterdir()) or (folder == file.directory and folder.name != FOLDER):
+            elsewhere = folder == file.directory and folder.name != FOLDER
+            if any(folder.iterdir()) or elsewhere or folder.is_symlink():
                 break
             folder.rmdir()
             gone.append(folder)
