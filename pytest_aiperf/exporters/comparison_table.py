@@ -17,9 +17,8 @@ def sides(measurement: Measurement) -> tuple[str, str]:
     return ("baseline", "now") if measurement.against is None else ("against", "endpoint")
 
 
-def shown_rows(measurement: Measurement) -> Sequence[Comparison]:
+def shown_rows(rows: Sequence[Comparison]) -> Sequence[Comparison]:
     """Return the comparisons that people see: those with the anchor alone where it shows what the others do not."""
-    rows = measurement.judgement.comparisons
     told = {row.metric for row in rows if row.against == "baseline" and row.verdict == "regressed"}
     return [
         row
@@ -54,14 +53,14 @@ def change_line(row: Comparison, *, was: str) -> str:
         low, high = row.ci95 or (row.change, row.change)
         return (
             f"inconclusive: {row.label} {percent(row.change)} ({percent(low)} .. {percent(high)}), "
-            f"allowed {_allowed(row)}"
+            f"allowed {allowed(row)}"
         )
-    return f"{row.label} {percent(row.change)} {values}, allowed {_allowed(row)}"
+    return f"{row.label} {percent(row.change)} {values}, allowed {allowed(row)}"
 
 
 def comparison_table(measurement: Measurement) -> list[str]:
     """Return the table, the rows that were compared with the anchor alone under a line that says so."""
-    rows = shown_rows(measurement)
+    rows = shown_rows(measurement.judgement.comparisons)
     labels = {row.metric: row.label for row in rows if row.against == "baseline"}
     before, now = sides(measurement)
     cells: list[tuple[str, ...]] = [("metric", before, now, "change (95 % CI)", "allowed", "detectable", "")]
@@ -84,23 +83,34 @@ def _recorded_at_anchor(measurement: Measurement) -> str:
 
 
 def _cells(row: Comparison, label: str) -> tuple[str, ...]:
-    word = "faster" if row.improved else _WORDS.get(row.verdict, row.verdict)
+    word = word_of_row(row)
     if row.unit == "share":
         shares = percent(row.baseline, sign=False), percent(row.now, sign=False)
         return label, *shares, "", "", "", word
-    ci = f" ({_bare(row.ci95[0])} .. {_bare(row.ci95[1])})" if row.ci95 else ""
     return (
         label,
         with_half(row.baseline, row.baseline_half, row.unit),
         with_half(row.now, row.now_half, row.unit),
-        f"{percent(row.change)}{ci}",
-        _allowed(row),
+        change_with_interval(row),
+        allowed(row),
         percent(row.mde, sign=False),
         word,
     )
 
 
-def _allowed(row: Comparison) -> str:
+def word_of_row(row: Comparison) -> str:
+    """Return a row's verdict in a word."""
+    return "faster" if row.improved else _WORDS.get(row.verdict, row.verdict)
+
+
+def change_with_interval(row: Comparison) -> str:
+    """Return ``+37 % (+32 .. +43)``."""
+    ci = f" ({_bare(row.ci95[0])} .. {_bare(row.ci95[1])})" if row.ci95 else ""
+    return f"{percent(row.change)}{ci}"
+
+
+def allowed(row: Comparison) -> str:
+    """Return the tolerance as a change: -5 % where more is better."""
     if row.tolerance is None:
         return "-"
     return percent(-row.tolerance if _higher_is_better(row) else row.tolerance)

@@ -19,7 +19,8 @@ _CELLS: Final = 28
 
 def distributions(measurement: Measurement) -> list[str]:
     """Draw one side above the other for the worst metric that has a distribution."""
-    rows = [row for row in shown_rows(measurement) if row.metric.partition(".")[0] in measurement.pooled]
+    shown = shown_rows(measurement.judgement.comparisons)
+    rows = [row for row in shown if row.metric.partition(".")[0] in measurement.pooled]
     worst = worst_row([row for row in rows if row.verdict == measurement.verdict] or rows)
     if worst is None or measurement.baseline is None:
         return []

@@ -8,9 +8,11 @@ from math import log1p
 from typing import Final
 
 from pytest_aiperf.baseline.history import judged_sessions
+from pytest_aiperf.common.printable import printable
 from pytest_aiperf.exporters.comparison_table import change_line, comparison_table, shown_rows, worst_row
 from pytest_aiperf.exporters.distribution_text import distributions
 from pytest_aiperf.exporters.figures import number
+from pytest_aiperf.exporters.text_lines import one_line, wrapped
 from pytest_aiperf.measure.load_key import describe_load
 from pytest_aiperf.measure.measurement import Change, Comparison, Measurement
 from pytest_aiperf.metrics.registry import all_metrics, short_name
@@ -19,10 +21,15 @@ WANTED_SESSIONS: Final = 3
 _MIN_TAIL: Final = 20
 """Fewer values (the throughputs of a few runs) have no 95th percentile."""
 _LABEL: Final = 6
+_LONGEST_MESSAGE: Final = 200
 
 
 def headline(measurement: Measurement) -> str:
     """Return the verdict in one line, the worst figure first."""
+    return one_line(_headline(measurement))
+
+
+def _headline(measurement: Measurement) -> str:
     verdict = measurement.verdict
     if verdict in ("regressed", "inconclusive"):
         worst = _worst(measurement)
@@ -35,7 +42,8 @@ def headline(measurement: Measurement) -> str:
 
 def failure_text(measurement: Measurement, *, node_id: str) -> str:
     """Return the whole text: headline, comparison table, distributions, how it was measured, what to do."""
-    parts = [headline(measurement), *measurement.judgement.reason.splitlines()[1:], ""]
+    reasons = measurement.judgement.reason.splitlines()[1:]
+    parts = [headline(measurement), *(line for reason in reasons for line in wrapped("", reason)), ""]
     if measurement.judgement.comparisons:
         parts += [*comparison_table(measurement), ""]
         parts += distributions(measurement)
@@ -43,12 +51,14 @@ def failure_text(measurement: Measurement, *, node_id: str) -> str:
         parts += [*_figures(measurement), ""]
     parts += _errors(measurement)
     parts += _how(measurement)
-    return "\n".join([*parts, "", *_what_to_do(measurement, node_id)]).rstrip()
+    text = "\n".join([*parts, "", *_what_to_do(measurement, node_id)])
+    return printable(text, keep="\n").rstrip()
 
 
 def _worst(measurement: Measurement) -> Comparison | None:
     """The worst of the comparisons that made the verdict what it is."""
-    return worst_row([row for row in shown_rows(measurement) if row.verdict == measurement.verdict])
+    rows = shown_rows(measurement.judgement.comparisons)
+    return worst_row([row for row in rows if row.verdict == measurement.verdict])
 
 
 def _figures(measurement: Measurement) -> list[str]:
@@ -72,14 +82,8 @@ def _errors(measurement: Measurement) -> list[str]:
     lines = [f"  {total} failed requests:"]
     for group in sorted(measurement.errors, key=lambda g: -g.count)[:5]:
         code = "" if group.code is None else f" {group.code}"
-        lines.append(f"    {group.count} x {group.type}{code}: {_one_line(group.message)}")
+        lines.append(f"    {group.count} x {group.type}{code}: {one_line(group.message)[:_LONGEST_MESSAGE]}")
     return [*lines, ""]
-
-
-def _one_line(text: str) -> str:
-    """A server's words without what could move the cursor, colour the screen or break the table."""
-    words = " ".join(text.split())
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)[:200]
 
 
 def _how(measurement: Measurement) -> list[str]:
@@ -91,7 +95,13 @@ def _how(measurement: Measurement) -> list[str]:
     warnings = {c.check: c for c in measurement.validity if not c.ok and not c.fatal}
     lines += [("note", check.advice) for check in warnings.values()]
     width = max(_LABEL, *(len(label) for label, _ in lines))
-    return [f"  {label:<{width}} {text}" for label, text in lines]
+    return [
+        line
+        for label, text in lines
+        for line in (
+            wrapped(f"  {label:<{width}} ", text) if label == "note" else [f"  {label:<{width}} {text}"]
+        )
+    ]
 
 
 def _changes(measurement: Measurement) -> Iterator[tuple[str, str]]:
@@ -105,7 +115,7 @@ def _changes(measurement: Measurement) -> Iterator[tuple[str, str]]:
 
 def _both(change: Change, was: str) -> str:
     """``vllm 0.25.0 (was 0.24.1)``: what both begin with is not said twice."""
-    before, now = _one_line(change.before), _one_line(change.now)
+    before, now = one_line(change.before), one_line(change.now)
     kind, _, rest = before.partition(" ")
     shown = rest if rest and now.startswith(f"{kind} ") else before
     return f"{now} ({was} {shown})"
@@ -115,7 +125,7 @@ def _runs(measurement: Measurement) -> str:
     counts = " + ".join(str(len(session)) for session in measurement.sessions)
     confirmed = len(measurement.sessions) > 1 and measurement.verdict == "regressed"
     tail = ", confirmed in a second session" if confirmed else ""
-    return f"{describe_load(measurement.key.load)} x {counts} runs{tail}"
+    return f"{describe_load(measurement.key.load)} x {counts} run{'' if counts == '1' else 's'}{tail}"
 
 
 def _base(measurement: Measurement) -> str | None:

@@ -6,12 +6,19 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pytest_aiperf.common.printable import printable
+
 WIDTH: Final = 80
 
 
 def plain(text: object) -> str:
     """Return text without what could move the cursor or colour the screen: files come from branches of strangers."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+    return printable(str(text))
+
+
+def one_line(text: object) -> str:
+    """Return text in one line that breaks no table: what was several lines is joined by blanks."""
+    return plain(" ".join(str(text).split()))
 
 
 def count(n: int, what: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,14 +17,21 @@ from pytest_aiperf.pytest_plugin import options, roles
 ATTRIBUTE: Final = "aiperf"
 """Of a report: a list of ``{"document": ..., "store": [path, text] or None}``."""
 
+LOOKING: Final = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
+"""Options of pytest with which no test runs: there is nothing to write then."""
+
 
 class Collector:
     """Results of one pytest session."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._documents: dict[tuple[str, str | None], dict[str, Any]] = {}
+        self._documents: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._newest: dict[str, list[dict[str, Any]]] = {}
+        """By node id, as reports name it: what was measured by a test that is running."""
+        self._tried_again: set[str] = set()
         self._problems: list[str] = []
+        self._notes: list[str] = []
         self._written: list[str] = []
         self._started_s = time.monotonic()
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -39,19 +47,50 @@ class Collector:
         stopping = self._session.shouldfail or self._session.shouldstop
         if stopping:
             roles.send_away(self._config, str(stopping))
-        if report.when not in ("setup", "call"):  # also what xdist reports of a worker that crashed
+        self._report_end(report)
+
+    def _report_end(self, report: pytest.TestReport) -> None:
+        """Tell that a test is over, by a crash of its worker too; a try that another one follows is not the end.
+
+        pytest-rerunfailures reports the teardown of each try.
+        """
+        again = str(report.outcome) == "rerun"  # no outcome of pytest's own
+        if report.when in ("setup", "call"):
+            if again:
+                self._tried_again.add(report.nodeid)
+            return
+        if not again and report.nodeid not in self._tried_again:
             roles.reported(self._config, report.nodeid)
+        self._tried_again.discard(report.nodeid)
 
     def pytest_keyboard_interrupt(self) -> None:
         """Called on Ctrl-C, in the process that the user started."""
         roles.send_away(self._config, "interrupted")
 
     def _take(self, report: pytest.TestReport) -> None:
+        if report.when != "call":  # a test begins, or ends: a rerun says nothing of the try before it
+            self._newest.pop(report.nodeid, None)
         for entry in getattr(report, ATTRIBUTE, ()):
             document = entry["document"]
-            self._documents[document["test"], document["name"]] = document
+            path, line, _ = report.location
+            where = {"file": Path(path).as_posix(), "line": None if line is None else line + 1}
+            document |= {"location": where, "failure": None}
+            # Outside the root directory two files of one name have the same node ids.
+            self._documents[where["file"], document["test"], document["name"]] = document
+            self._newest.setdefault(report.nodeid, []).append(document)
             if entry["store"] is not None:
                 self._store(*entry["store"])
+        if report.failed and report.when in ("setup", "call"):
+            self._note_failure(report)
+
+    def _note_failure(self, report: pytest.TestReport) -> None:
+        """Say beside the newest measurement of a test what the test failed with, unless a verdict says it."""
+        crash = getattr(report.longrepr, "reprcrash", None)
+        message = str(crash.message if crash is not None else report.longrepr).partition("\n")[0]
+        measured = self._newest.get(report.nodeid, [])
+        verdicts = [str(d["text"]).partition("\n")[0] for d in measured if d["text"]]
+        if measured and not any(message.endswith(verdict) for verdict in verdicts):
+            measured[-1]["failure"] = message
 
     def _store(self, path: str, text: str) -> None:
         from pytest_aiperf.baseline import store
@@ -67,20 +106,30 @@ class Collector:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Called when all tests are over: the documents are written, whatever the outcome."""
-        if self._config.getoption("collectonly", False):
+        if any(self._config.getoption(option, False) for option in LOOKING):
             return
-        from pytest_aiperf.pytest_plugin.outputs import write_outputs
+        from pytest_aiperf.pytest_plugin.outputs import append_step_summary, write_outputs
 
-        document = {"session": self._session_facts(), "measurements": list(self._documents.values())}
+        measurements = list(self._documents.values())
+        if (note := append_step_summary(self._config, measurements)) is not None:
+            self._notes.append(note)
+        document = {"session": self._session_facts(), "measurements": measurements}
         self._problems += write_outputs(self._config, document)
-        nothing = options.flag_of(self._config, "require") and not self._measured()
-        if nothing:
-            self._problems.append("--aiperf-require: nothing was measured")
+        if options.flag_of(self._config, "require") and not self._measured():
+            self._problems.append(f"--aiperf-require: {self._why_nothing()}")
         if self._problems and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _measured(self) -> bool:
         return any(d["verdict"] != "invalid" for d in self._documents.values())
+
+    def _why_nothing(self) -> str:
+        if self._documents:
+            return f"nothing was measured: {len(self._documents)} could not be, for the reasons above"
+        return (
+            "nothing was measured: no test with the aiperf marker or fixture ran; look at the paths, -k and -m; "
+            "-rs says why tests were skipped"
+        )
 
     def _common(self, field: str) -> Any:
         """What all measurements name alike: fixtures set it, in the processes that measured."""
@@ -102,18 +151,37 @@ class Collector:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Called at the end, where there is a terminal."""
-        verbosity = self._config.get_verbosity()
-        documents = list(self._documents.values())
-        quiet = verbosity <= -2 and all(d["verdict"] in ("pass", "measured") for d in documents)
-        if documents and not quiet:
-            from pytest_aiperf.exporters.summary import summary_lines
+        from pytest_aiperf.pytest_plugin.outputs import annotation_lines
 
-            terminalreporter.write_sep("-", "aiperf")
-            for line in summary_lines(documents, verbosity=verbosity):
-                terminalreporter.write_line(line)
-        if self._written and not quiet:
-            where = os.path.relpath(os.path.commonpath([Path(path).parent for path in self._written]))
-            count = "1 baseline" if len(self._written) == 1 else f"{len(self._written)} baselines"
-            terminalreporter.write_line(f"{count} written to {where}: commit them")
+        documents = list(self._documents.values())
+        for line in self._summary(documents, terminalreporter):
+            terminalreporter.write_line(line)
+        for note in self._notes:
+            terminalreporter.write_line(f"aiperf: {note}", yellow=True)
         for problem in self._problems:
             terminalreporter.write_line(f"aiperf: {problem}", red=True)
+        for line in annotation_lines(self._config, documents):
+            terminalreporter.write_line(line)
+
+    def _summary(self, documents: list[dict[str, Any]], terminal: pytest.TerminalReporter) -> Iterator[str]:
+        if not documents:
+            return
+        from pytest_aiperf.exporters.states import FINE, state_of
+        from pytest_aiperf.exporters.summary import summary_lines
+        from pytest_aiperf.pytest_plugin.outputs import columns_of
+
+        verbosity = self._config.get_verbosity()
+        if verbosity <= -2 and all(state_of(document) in FINE for document in documents):
+            return
+        if verbosity >= 0:
+            terminal.write_sep("-", "aiperf")
+        yield from summary_lines(
+            documents,
+            verbosity=verbosity,
+            columns=columns_of(self._config),
+            width=self._config.get_terminal_writer().fullwidth,
+        )
+        if self._written:
+            where = os.path.relpath(os.path.commonpath([Path(path).parent for path in self._written]))
+            count = "1 baseline" if len(self._written) == 1 else f"{len(self._written)} baselines"
+            yield f"{'' if verbosity >= 0 else 'aiperf: '}{count} written to {where}: commit them"

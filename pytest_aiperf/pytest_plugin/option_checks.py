@@ -11,15 +11,17 @@ from pytest_aiperf.config.coercion import (
     parse_headers,
     parse_mapping,
     parse_thresholds,
+    parse_urls,
 )
+from pytest_aiperf.config.registered_names import unknown_name
 from pytest_aiperf.pytest_plugin.option_table import Option
-from pytest_aiperf.pytest_plugin.options import TRUE
-
-_FALSE: Final = ("false", "no", "off", "0")
+from pytest_aiperf.pytest_plugin.options import FALSE, TRUE
 
 
 def what_is_wrong(option: Option, text: str) -> str | None:
     """Return why this text cannot be the option's value, None when it can."""
+    if option.field == "columns":
+        return _column_problem(text)
     if option.kind == "choice" and text not in option.choices:
         return f"{text!r} is not one of {', '.join(option.choices)}"
     if (
@@ -29,10 +31,14 @@ def what_is_wrong(option: Option, text: str) -> str | None:
     ):
         hint = f"; to name a test after it, write --aiperf-{option.flag}={option.bare}" if option.bare else ""
         return f"{unknown[0]!r} is not one of {', '.join(option.choices)}{hint}"
-    if option.kind == "bool" and text.lower() not in (*TRUE, *_FALSE):
+    if option.kind == "bool" and text.lower() not in (*TRUE, *FALSE):
         return f"{text!r} is neither true nor false"
     if option.kind == "str" and not text.strip():
         return "it is empty"
+    if (problem := unknown_name(option.field, text)) is not None:
+        return problem
+    if option.metavar == "URL":
+        return _url_problem(option, text)
     if option.kind in _PARSERS:
         return _parsing_problem(option, text)
     if option.kind == "workers" and text.strip().lower() == "auto":
@@ -69,6 +75,26 @@ def _number_problem(option: Option, text: str) -> str | None:
         return f"must be more than {over:g}, got {text}"
     if most is not None and value > most:
         return f"must be at most {most:g}, got {text}"
+    return None
+
+
+def _url_problem(option: Option, text: str) -> str | None:
+    """Only what must not be shown: whether it is a URL at all is told where it is used."""
+    from pytest_aiperf.config.url_secrets import secret_in_proxy, secret_in_url
+
+    if option.field == "proxy":
+        return secret_in_proxy(text)
+    return next(filter(None, map(secret_in_url, parse_urls(text))), None)
+
+
+def _column_problem(text: str) -> str | None:
+    from pytest_aiperf.common.errors import ConfigurationError
+    from pytest_aiperf.exporters.columns import parse_columns
+
+    try:
+        parse_columns(text)
+    except ConfigurationError as error:
+        return str(error)
     return None
 
 
