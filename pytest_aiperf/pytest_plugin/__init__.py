@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf.pytest_plugin import marker, options, roles
+from pytest_aiperf.pytest_plugin import artifacts, marker, options, own_server, roles
 from pytest_aiperf.pytest_plugin.fixtures import (
     aiperf,
     aiperf_client_args,
@@ -45,11 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Called after the command line was parsed, in every process."""
     config.addinivalue_line("markers", marker.DESCRIPTION)
     options.check_ini(config)
+    artifacts.prepare(config)
     roles.configure(config)
+    own_server.show_messages(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Called last, in every process: our processes end with this one."""
+    own_server.hide_messages(config)
     roles.unconfigure(config)
 
 
@@ -76,8 +79,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Called before a test's fixtures, where it runs."""
     roles.require_turn(item)
+    marker.start_anew(item)
     marker.report_problem(item)
-    options.skip_when_off(item)
+    if marker.measures(item):
+        options.skip_when_off(item.config)
 
 
 @pytest.hookimpl(wrapper=True)

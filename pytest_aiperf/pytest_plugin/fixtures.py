@@ -61,6 +61,8 @@ def aiperf(
     aiperf_client_args: Mapping[str, object],
 ) -> Aiperf:
     """Measure the endpoint: ``result = aiperf.run(concurrency=8)``; ``await aiperf.arun(...)`` in async tests."""
+    __tracebackhide__ = True
+    roles.require_announced(request.node)
     from pytest_aiperf.pytest_plugin.runner import Aiperf
 
     return Aiperf(

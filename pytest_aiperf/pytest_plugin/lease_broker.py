@@ -4,7 +4,10 @@ Readers and writers: a measurement takes the machine alone (``exclusive``), ever
 lives exactly as long as its connection, so a worker that crashes gives its lease back by dying; a lock file
 would need a guess about who is dead. One thread runs the broker and owns all of its state, so there is nothing
 to lock. Measurements come first: once one waits, no further test is let in, else a steady trickle of short
-tests would put it off for ever. Among themselves they go in the order of their asking.
+tests would put it off for ever. Among themselves they go in the order of their asking. A test that has let
+`PATIENCE` of them go first is next, and all tests that wait with it: else two workers that measure one thing after
+the other would keep the others idle to the end. To let tests in after each measurement would be fairer, and slower:
+they would run one at a time, where they could run side by side.
 
 Where a failure may end the session (``-x``, ``--maxfail``), the next measurement is let in only when the report of
 the one before it has been read: the lease comes back before the controller knows how the test ended.
@@ -26,9 +29,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 HOST: Final = "127.0.0.1"
+PATIENCE: Final = 8
+"""So many measurements go before a test that waits."""
 REPORT_S: Final = 5.0
 """Longest wait for the report of a test that gave its lease back."""
 _LINE_LIMIT_BYTES: Final = 8192
@@ -45,6 +50,8 @@ class _Client:
         """None until it has asked, with the right token."""
         self.exclusive = False
         self.owner = ""
+        self.passed_by = 0
+        """So many measurements went first while it waited."""
 
 
 class _Resource:
@@ -63,12 +70,27 @@ class _Resource:
             return
         self.unreported = None
         while self.waiting and not any(holder.exclusive for holder in self.holders):
-            first = next((client for client in self.waiting if client.exclusive), self.waiting[0])
-            if first.exclusive and self.holders:
-                return
-            self.waiting.remove(first)
-            self.holders.append(first)
-            yield first
+            group = self._next()
+            if group[0].exclusive:
+                if self.holders:
+                    return
+                self._count_pass()
+            for client in group:
+                self.waiting.remove(client)
+                self.holders.append(client)
+                yield client
+
+    def _count_pass(self) -> None:
+        for client in self.waiting:
+            client.passed_by += not client.exclusive
+
+    def _next(self) -> Sequence[_Client]:
+        """Return a measurement, or all tests that wait."""
+        measurement = next((client for client in self.waiting if client.exclusive), None)
+        tests = [client for client in self.waiting if not client.exclusive]
+        if measurement is None or any(test.passed_by >= PATIENCE for test in tests):
+            return tests
+        return [measurement]
 
 
 class LeaseBroker:

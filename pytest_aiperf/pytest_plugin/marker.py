@@ -67,6 +67,13 @@ def check_items(items: Sequence[pytest.Item]) -> None:
             item.stash[_PROBLEM] = f"aiperf marker: {problem}\n  at {path}:{(line or 0) + 1}"
 
 
+def start_anew(item: pytest.Item) -> None:
+    """Forget what an earlier try of this test came to: plugins that rerun tests keep the item."""
+    item.stash[MEASURED] = 0
+    if VERDICT in item.stash:
+        del item.stash[VERDICT]
+
+
 def report_problem(item: pytest.Item) -> None:
     """Fail the setup of a test whose marker is wrong."""
     if problem := item.stash.get(_PROBLEM, None):
@@ -104,6 +111,7 @@ def _problem(item: pytest.Item) -> str | None:
 def check_keywords(keywords: Mapping[str, Any], source: str) -> None:
     """Raise a ConfigurationError for a keyword that is unknown or a value that cannot be."""
     from pytest_aiperf.common.errors import ConfigurationError, did_you_mean
+    from pytest_aiperf.config.registered_names import unknown_name
     from pytest_aiperf.config.resolver import Layer, resolve
     from pytest_aiperf.config.tolerance import parse_tolerance
     from pytest_aiperf.metrics.registry import parse_judged
@@ -113,6 +121,8 @@ def check_keywords(keywords: Mapping[str, Any], source: str) -> None:
     if unknown is not None:
         raise ConfigurationError(f"unknown argument {unknown!r}{did_you_mean(unknown, known)}")
     resolve([Layer(source, {name: value for name, value in keywords.items() if name in LOAD})])
+    if problem := next(filter(None, (unknown_name(*pair) for pair in keywords.items())), None):
+        raise ConfigurationError(problem)
     tolerance = keywords.get("tolerance", {})
     if not isinstance(tolerance, Mapping):
         raise ConfigurationError(f"tolerance={tolerance!r}: write a mapping such as {{'ttft.p50': '5%'}}")
@@ -129,9 +139,22 @@ def check_keywords(keywords: Mapping[str, Any], source: str) -> None:
 
         parse_slo(keywords["slo"])
     _check_thresholds(keywords)
-    name = keywords.get("name")
-    if name is not None and (not isinstance(name, str) or not name):
-        raise ConfigurationError(f"name={name!r}: write a text that is not empty")
+    check_name(keywords.get("name"))
+
+
+def check_name(name: object) -> None:
+    """Raise a ConfigurationError for what cannot be the name of a measurement."""
+    if not is_name(name):
+        from pytest_aiperf.common.errors import ConfigurationError
+
+        raise ConfigurationError(f"name={name!r}: write a text that is not empty, of whole characters")
+
+
+def is_name(name: object) -> bool:
+    """Tell whether this can be the name of a measurement; None is no name. Half a surrogate pair fits into no file."""
+    if not isinstance(name, str):
+        return name is None
+    return bool(name) and not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def _check_thresholds(keywords: Mapping[str, Any]) -> None:

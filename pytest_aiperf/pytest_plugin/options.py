@@ -19,6 +19,7 @@ INI_ONLY: Final = {
     "aiperf_judge": "false measures without a baseline (default: true)",
 }
 TRUE: Final = ("true", "yes", "on", "1")
+FALSE: Final = ("false", "no", "off", "0")
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -63,6 +64,8 @@ def check_ini(config: pytest.Config) -> None:
             if problem:
                 name = _name_in(source, option)
                 raise pytest.UsageError(f"{source}: {name}: {problem}")
+    tolerance_of(config)
+    judges(config)
 
 
 def _problem(option: Option, text: str) -> str | None:
@@ -114,13 +117,29 @@ def categories_of(config: pytest.Config) -> frozenset[str]:
 
 
 def tolerance_of(config: pytest.Config) -> Mapping[str, str]:
-    """Return the ini file's tolerances by metric."""
+    """Return the ini file's tolerances by metric.
+
+    Raises:
+        UsageError: a line is no pair; whether its parts can be is checked when a test measures.
+    """
     lines = config.getini("aiperf_tolerance") or []
     pairs = [line.partition("=") for line in lines]
     bad = next((line for line, (_, equals, _) in zip(lines, pairs, strict=True) if not equals), None)
     if bad is not None:
         raise pytest.UsageError(f"ini file: aiperf_tolerance: {bad!r} is not 'metric.statistic = 5%'")
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def judges(config: pytest.Config) -> bool:
+    """Tell whether tests are judged that say nothing about it: the ini key ``aiperf_judge``.
+
+    Raises:
+        UsageError: it is neither true nor false.
+    """
+    text = str(config.getini("aiperf_judge")).lower() or "true"  # the `false` of a TOML file comes as "False"
+    if text not in (*TRUE, *FALSE):
+        raise pytest.UsageError(f"ini file: aiperf_judge: {text!r} is neither true nor false")
+    return text in TRUE
 
 
 def header(config: pytest.Config) -> str | None:
@@ -138,9 +157,7 @@ def header(config: pytest.Config) -> str | None:
     return f"aiperf: {', '.join([str(endpoint), str(mode), *shown])}"
 
 
-def skip_when_off(item: pytest.Item) -> None:
-    """Skip a measuring test under ``--aiperf-mode=off``."""
-    from pytest_aiperf.pytest_plugin.marker import measures
-
-    if measures(item) and value_of(item.config, "mode") == "off":
+def skip_when_off(config: pytest.Config) -> None:
+    """Skip the test that calls it under ``--aiperf-mode=off``."""
+    if value_of(config, "mode") == "off":
         pytest.skip("--aiperf-mode=off")

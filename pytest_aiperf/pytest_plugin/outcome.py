@@ -18,6 +18,7 @@ from pytest_aiperf.exporters.failure_text import failure_text, headline
 from pytest_aiperf.measure.measurement import Measurement
 from pytest_aiperf.measure.result import Result
 from pytest_aiperf.pytest_plugin import options
+from pytest_aiperf.pytest_plugin.item_id import typed_node_id
 
 _ERRORS: Final = {
     "regressed": Regression,
@@ -56,7 +57,7 @@ def _raise_verdict(item: pytest.Item, measurement: Measurement) -> None:
     if missing and policy != "fail":
         warnings.warn(f"aiperf: {headline(measurement)}", stacklevel=5)
     elif verdict in _ERRORS and (verdict != "inconclusive" or policy == "fail"):
-        raise _ERRORS[verdict](failure_text(measurement, node_id=item.nodeid))
+        raise _ERRORS[verdict](failure_text(measurement, node_id=typed_node_id(item)))
 
 
 def _policy(item: pytest.Item, field: str, default: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LIVE_EVERY_S: Final = 0.25
 SELDOM_EVERY_S: Final = 30.0
+_UP: Final = "\033[A"
 
 
 class Screen(Protocol):
@@ -106,15 +107,21 @@ class _Lines:
 
 
 class _Line:
-    """A terminal: one line below what pytest has written, gone when the measurement is over."""
+    """A terminal: one line below what pytest has written, gone when the measurement is over.
+
+    pytest-sugar draws over the line on which it left the cursor; there we go back up to it.
+    """
 
     def __init__(self, item: pytest.Item, terminal: pytest.TerminalReporter) -> None:
         self._item, self._terminal = item, terminal
         self._shown = False
+        self._sugar = type(terminal).__module__ == "pytest_sugar"
 
     def show(self, text: str) -> None:
         with _uncaptured(self._item):
-            if not self._shown:
+            if not self._shown and self._sugar:
+                self._terminal.write("\r\n")
+            elif not self._shown:
                 self._terminal.ensure_newline()
             width = self._item.config.get_terminal_writer().fullwidth - 1
             self._terminal.write(f"\r{text[:width]:<{width}}", flush=True)
@@ -125,7 +132,7 @@ class _Line:
             return
         with _uncaptured(self._item):
             width = self._item.config.get_terminal_writer().fullwidth - 1
-            self._terminal.write(f"\r{'':<{width}}\r", flush=True)
+            self._terminal.write(f"\r{'':<{width}}\r{_UP if self._sugar else ''}", flush=True)
             if (
                 self._item.config.get_verbosity() <= 0
             ):  # pytest writes a bare letter next: name the file before it

@@ -6,6 +6,7 @@ baselines and documents, and hands out the lease that keeps measurements apart. 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,8 @@ _BROKER: Final[pytest.StashKey[LeaseBroker]] = pytest.StashKey()
 _INPUT: Final = "aiperf_lease"
 _NO_TURN: Final[pytest.StashKey[Exception]] = pytest.StashKey()
 """Why a test cannot be let in."""
+_ANNOUNCED: Final[pytest.StashKey[bool]] = pytest.StashKey()
+"""Whether a test was let in as one that measures."""
 _SENT_AWAY: Final[pytest.StashKey[str]] = pytest.StashKey()
 """Why a test got no lease: the session was stopping while it waited."""
 
@@ -38,6 +41,10 @@ def configure(config: pytest.Config) -> None:
         from pytest_aiperf.pytest_plugin.collector import Collector
 
         config.pluginmanager.register(Collector(config), "aiperf-collector")
+    if options.flag_of(config, "prune"):
+        from pytest_aiperf.pytest_plugin import pruning
+
+        pruning.register(config, worker=is_worker(config))
 
 
 def unconfigure(config: pytest.Config) -> None:
@@ -65,7 +72,9 @@ def configure_node(node: Any) -> None:
     if _BROKER not in stash:
         from pytest_aiperf.pytest_plugin.lease_broker import LeaseBroker
 
-        stash[_BROKER] = LeaseBroker(until_reported=bool(node.config.getoption("maxfail")))
+        # Under --dist=each the next measurement of a test must find the baseline that the one before it recorded.
+        in_order = node.config.getoption("maxfail") or node.config.getoption("dist") == "each"
+        stash[_BROKER] = LeaseBroker(until_reported=bool(in_order))
     broker = stash[_BROKER]
     host, port = broker.address
     node.workerinput[_INPUT] = (host, port, broker.token)
@@ -74,6 +83,7 @@ def configure_node(node: Any) -> None:
 @contextmanager
 def lease(item: pytest.Item) -> Iterator[None]:
     """Hold the session's lease while this test runs, and for a measurement the lock against other sessions."""
+    item.stash[_ANNOUNCED] = measures(item)
     with _lease_of_the_session(item), _lock_against_other_sessions(item):
         yield
 
@@ -81,18 +91,27 @@ def lease(item: pytest.Item) -> Iterator[None]:
 @contextmanager
 def _lock_against_other_sessions(item: pytest.Item) -> Iterator[None]:
     """Take it here where the endpoint is known: waiting then counts neither as setup nor as call."""
-    endpoint = str(options.value_of(item.config, "endpoint") or "")
-    if _SENT_AWAY in item.stash or not measures(item) or "://" not in endpoint or "mock://" in endpoint:
+    no_turn = _SENT_AWAY in item.stash or _NO_TURN in item.stash
+    urls = [] if no_turn or not measures(item) else _servers_of_others_too(item)
+    if not urls:
         yield
         return
     from pytest_aiperf.common.errors import MeasurementError
 
     with ExitStack() as held:
         try:
-            held.enter_context(lock_endpoint(item.config, endpoint.split(",")))
+            held.enter_context(lock_endpoint(item.config, urls))
         except MeasurementError as error:
             item.stash[_NO_TURN] = error
         yield
+
+
+def _servers_of_others_too(item: pytest.Item) -> list[str]:
+    """Return the servers that are known before the fixtures are set up; an embedded one has no other clients."""
+    against = marker.merged(item).get("against") or options.value_of(item.config, "against")
+    given = f"{options.value_of(item.config, 'endpoint') or ''},{against or ''}".split(",")
+    urls = [url.strip() for url in given]
+    return [url for url in urls if "://" in url and not url.startswith("mock://")]
 
 
 @contextmanager
@@ -101,9 +120,12 @@ def lock_endpoint(config: pytest.Config, urls: Sequence[str]) -> Iterator[None]:
     if _isolation(config) == "none":
         yield
         return
+    from pytest_aiperf.pytest_plugin.waiting import say
     from pytest_aiperf.services.endpoint_lock import endpoint_lock
 
-    with endpoint_lock(urls):
+    pid = os.getppid() if is_worker(config) else os.getpid()
+    owner = f"pytest (pid {pid}) in {config.rootpath}"
+    with endpoint_lock(urls, owner=owner, on_wait=lambda text: say(config, f"this session {text}")):
         yield
 
 
@@ -142,6 +164,23 @@ def require_turn(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
+def require_announced(item: pytest.Item) -> None:
+    """Refuse to measure in a test that was let in as an ordinary one: others may run beside it.
+
+    Raises:
+        ConfigurationError: nothing told that the test measures before it began.
+    """
+    __tracebackhide__ = True
+    options.skip_when_off(item.config)
+    if not item.stash.get(_ANNOUNCED, False):
+        from pytest_aiperf.common.errors import ConfigurationError
+
+        raise ConfigurationError(
+            "the aiperf fixture was asked for while the test ran already, with request.getfixturevalue: "
+            "mark the test with @pytest.mark.aiperf, or name the fixture among its arguments"
+        )
+
+
 def reported(config: pytest.Config, owner: str) -> None:
     """Controller: the last report of a test has been read."""
     if (broker := config.stash.get(_BROKER, None)) is not None:
@@ -156,4 +195,6 @@ def send_away(config: pytest.Config, reason: str) -> None:
 
 def measures(item: pytest.Item) -> bool:
     """Tell whether a test will put load on something."""
+    if item.config.getoption("setupplan", False):  # pytest sets no fixture up then
+        return False
     return marker.measures(item) and options.value_of(item.config, "mode") != "off"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,15 +20,19 @@ from pytest_aiperf.config.coercion import parse_urls
 from pytest_aiperf.config.converter import to_aiperf_config
 from pytest_aiperf.config.resolver import Layer, resolve
 from pytest_aiperf.exporters.document import failed_document, measurement_document
+from pytest_aiperf.exporters.records import RecordFiles
 from pytest_aiperf.gpu_telemetry.identity import profile_name
 from pytest_aiperf.measure.accelerator import accelerator_behind, accelerator_key, accelerator_software
 from pytest_aiperf.measure.measure import MeasureRequest, measure
 from pytest_aiperf.measure.measurement import Measurement
 from pytest_aiperf.measure.result import Result
 from pytest_aiperf.measure.slo import parse_slo
-from pytest_aiperf.pytest_plugin import marker, options, roles
-from pytest_aiperf.pytest_plugin.item_id import item_id
+from pytest_aiperf.pytest_plugin import account, artifacts, marker, options, roles
+from pytest_aiperf.pytest_plugin.background import in_a_thread, require_asyncio, until
+from pytest_aiperf.pytest_plugin.baseline_home import baseline_directory, refuse_namesake
+from pytest_aiperf.pytest_plugin.item_id import item_id, plain_node_id
 from pytest_aiperf.pytest_plugin.outcome import conclude
+from pytest_aiperf.pytest_plugin.own_server import of_living_server, require_alive
 from pytest_aiperf.pytest_plugin.progress import progress_of
 from pytest_aiperf.pytest_plugin.reports import PENDING
 from pytest_aiperf.pytest_plugin.sweep import sweep
@@ -45,7 +49,7 @@ class Aiperf:
         self._item, self._config = item, item.config
         self._client_args = client_args
         self._endpoint = getattr(endpoint, "url", endpoint)
-        self._restart = getattr(endpoint, "restart", None)
+        self._server = endpoint
         self._accelerator = accelerator_behind(
             parse_urls(str(self._endpoint)), lambda: roles.services(self._config).accelerator
         )
@@ -99,12 +103,10 @@ class Aiperf:
         """Measure as `run` does, without blocking the event loop; a cancelled task ends the load."""
         __tracebackhide__ = True
         try:
+            require_asyncio()
             # Prepared here: a child that a thread started would die with that thread.
             request, load = self._prepared(name, overrides)
-            measurement = await asyncio.to_thread(self._measured, request, load)
-        except asyncio.CancelledError:
-            roles.services(self._config).load().abort()
-            raise
+            measurement = await in_a_thread(partial(self._measured, request, load), abort=load.abort)
         except AiperfError as error:
             raise error.with_traceback(None) from None
         return conclude(self._item, measurement)
@@ -118,23 +120,29 @@ class Aiperf:
         __tracebackhide__ = True
         self._item.stash[marker.MEASURED] = self._item.stash.get(marker.MEASURED, 0) + 1
         name = name if name is not None else marker.merged(self._item).get("name")
-        with self._documented(name):
+        with self._documented(name if marker.is_name(name) else repr(name)):
+            marker.check_name(name)
             self._claim(name)
             request = self._request(name, overrides)
             workers = request.config.load.workers or free_cpus(request.config.endpoint.urls)
             return request, roles.services(self._config).load(workers)
 
-    def _measured(self, request: MeasureRequest, load: LoadPool) -> Measurement:
+    def _measured(
+        self, request: MeasureRequest, load: LoadPool, cancelled: Event | None = None
+    ) -> Measurement:
         __tracebackhide__ = True
         urls = (*request.config.endpoint.urls, *request.against)
         hooks = self._item.ihook
         with (
-            self._documented(request.name),
+            self._documented(request.name, request),
             roles.lock_endpoint(self._config, urls),
             progress_of(self._item) as on_progress,
         ):
             hooks.pytest_aiperf_before_measure(item=self._item, name=request.name, config=request.config)
-            measurement = measure(request, load=load, on_progress=on_progress)
+            heeded = on_progress if cancelled is None else until(cancelled, on_progress)
+            measurement = of_living_server(
+                self._server, lambda: measure(request, load=load, on_progress=heeded)
+            )
             told = {"item": self._item, "name": request.name, "result": Result(measurement)}
             hooks.pytest_aiperf_after_measure(**told)
             extra = _further_figures(hooks.pytest_aiperf_metrics(**told))
@@ -142,19 +150,19 @@ class Aiperf:
         if measurement.to_store is not None and measurement.baseline_path is not None:
             stored = [measurement.baseline_path, store.dump(measurement.to_store)]
         shown = self._with_short_path(measurement)
-        document = measurement_document(shown, node_id=self._item.nodeid)
-        self._keep(document | {"profile": self._profile, "extra": extra}, stored)
+        document = measurement_document(shown, node_id=plain_node_id(self._item))
+        self._keep(document | {"extra": extra}, request, stored)
         return shown
 
     @contextmanager
-    def _documented(self, name: str | None) -> Iterator[None]:
+    def _documented(self, name: str | None, request: MeasureRequest | None = None) -> Iterator[None]:
         """A measurement that cannot be made is in the document too."""
         __tracebackhide__ = True
         try:
             yield
         except AiperfError as error:
-            document = failed_document(node_id=self._item.nodeid, name=name, reason=str(error))
-            self._keep(document | {"extra": {}}, None)
+            document = failed_document(node_id=plain_node_id(self._item), name=name, reason=str(error))
+            self._keep(document | {"extra": {}}, request, None)
             raise
 
     def _with_short_path(self, measurement: Measurement) -> Measurement:
@@ -194,12 +202,15 @@ class Aiperf:
         config = to_aiperf_config(
             cli,
             url=self._resolved(str(self._endpoint)),
-            tolerance={**options.tolerance_of(self._config), **given.get("tolerance", {})},
+            tolerance={**self._tolerance_of_the_project(), **given.get("tolerance", {})},
             metrics=given.get("metrics"),
         )
         test = item_id(self._item)
-        judged = given.get("judge", self._config.getini("aiperf_judge") not in ("false", "0", "no", "off"))
-        path = keys.baseline_path(self._directory(), profile=self._profile, test=test, name=name)
+        judged = given.get("judge", options.judges(self._config))
+        refuse_namesake(self._item)
+        directory = baseline_directory(self._config, self._item.path)
+        path = keys.baseline_path(directory, profile=self._profile, test=test, name=name)
+        account.claim(self._config, test=test, path=path)
         return MeasureRequest(
             config=config,
             test=test,
@@ -211,8 +222,17 @@ class Aiperf:
             accelerator=accelerator_key(self._accelerator),
             software=accelerator_software(self._accelerator),
             load_baseline=self._load_baseline,
-            restart=self._restart or self._restart_by_hook,
+            restart=self._restart,
+            on_run=artifacts.record_files(self._config, test=test, name=name),
         )
+
+    def _tolerance_of_the_project(self) -> Mapping[str, str]:
+        tolerance = options.tolerance_of(self._config)
+        try:
+            marker.check_keywords({"tolerance": tolerance}, "ini file")
+        except ConfigurationError as error:
+            raise ConfigurationError(f"ini file: aiperf_tolerance: {error}") from None
+        return tolerance
 
     def _derived_profile(self) -> str:
         hook = self._item.ihook.pytest_aiperf_collect_profile
@@ -223,21 +243,25 @@ class Aiperf:
         text = self._item.ihook.pytest_aiperf_load_baseline(path=path)
         return store.load(path) if text is None else store.parse(text, source=f"{path} (from a hook)")
 
-    def _restart_by_hook(self) -> bool:
+    def _restart(self) -> bool:
+        if hasattr(self._server, "restart"):
+            require_alive(self._server)  # one that ended by itself must not come back unnoticed
+            self._server.restart()
+            return True
         hook = self._item.ihook.pytest_aiperf_restart_server
         return bool(hook(item=self._item, endpoint=str(self._endpoint)))
 
     def _resolved(self, urls: str) -> list[str]:
         return [roles.services(self._config).resolve(url) for url in parse_urls(urls)]
 
-    def _directory(self) -> Path:
-        given = options.value_of(self._config, "baseline_dir")
-        if given is None:
-            return self._item.path.parent / "__aiperf__"
-        base = self._config.invocation_params.dir
-        return Path(os.path.normpath(base / Path(given).expanduser()))
-
-    def _keep(self, document: dict[str, Any], stored: Sequence[str] | None) -> None:
+    def _keep(
+        self, document: dict[str, Any], request: MeasureRequest | None, stored: Sequence[str] | None
+    ) -> None:
+        files = request.on_run if request else None
+        document |= {
+            "profile": self._profile,
+            "artifacts": list(files.written) if isinstance(files, RecordFiles) else None,
+        }
         self._item.stash.setdefault(PENDING, []).append(
             {"document": document, "store": list(stored) if stored else None}
         )

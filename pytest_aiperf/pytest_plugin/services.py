@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_aiperf.pytest_plugin import artifacts
 from pytest_aiperf.services import own_services
 from pytest_aiperf.services.own_services import Services
 
@@ -13,5 +14,5 @@ __all__ = ["Services", "log_directory"]
 
 
 def log_directory(config: pytest.Config) -> Path:
-    """Return ``.aiperf/logs`` below pytest's root."""
-    return own_services.log_directory(config.rootpath)
+    """Return where ``--aiperf-artifacts`` wants them, else ``.aiperf/logs`` below pytest's root."""
+    return artifacts.log_directory(config) or own_services.log_directory(config.rootpath)

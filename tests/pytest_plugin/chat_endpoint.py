@@ -49,9 +49,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(*, tls: bool = False) -> Iterator[tuple[str, list[dict[str, str]]]]:
+def serving(*, tls: bool = False, port: int = 0) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Yield the server's URL and the headers of each request that it got, as they come."""
-    server = _Server(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", port), _Handler)
     server.seen = []
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from functools import partial
 
 import pytest
 from perf_suite import FAST
+from process_family import DEADLINE_S, family, load_workers, until
 
 LONG = """
     import os
@@ -21,17 +23,41 @@ LONG = """
         open("started", "w").write(str(os.getpid()))
         aiperf.run()
 """
-DEADLINE_S = 30
+BEFORE_THE_BODY = (
+    LONG.replace("(aiperf)", "(stand, aiperf_result)")
+    + """
+    @pytest.fixture
+    def stand():
+        open("started", "w").write(str(os.getpid()))
+"""
+)
+ASYNC = LONG.replace("aiperf.run()", "__import__('asyncio').run(aiperf.arun())")
+ONE_WAITS = LONG.replace(
+    "def test_chat(aiperf)", "@pytest.mark.parametrize('part', range(2))\n    def test_chat(aiperf, part)"
+)
+AFTER_ANOTHER = LONG.replace(
+    "    @pytest",
+    """
+    @pytest.mark.aiperf(concurrency=8, isl=8, osl=4, request_count=20)
+    def test_before(aiperf):
+        aiperf.run()
+
+    @pytest""",
+    1,
+)
 
 
 @pytest.fixture
 def start(request, pytester):
     """Start pytest in a session of its own and wait until its load runs; whatever happens, it is ended."""
-    return lambda *arguments: _start(request, pytester, *arguments)
+    return lambda *arguments, text=LONG: _start(request, pytester, text, *arguments)
 
 
-def _start(request, pytester, *arguments: str) -> subprocess.Popen[str]:
-    pytester.makepyfile(LONG)
+def _start(request, pytester, text: str, *arguments: str) -> subprocess.Popen[str]:
+    # A job in the background of a shell script ignores Ctrl-C, and so would what it starts.
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    pytester.makepyfile(text)
     command = [sys.executable, "-m", "pytest", f"--aiperf-endpoint={FAST}", "--aiperf-update", *arguments]
     process = subprocess.Popen(
         command,
@@ -47,29 +73,13 @@ def _start(request, pytester, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-def family(session: int) -> list[int]:
-    """Processes of this session that are not zombies, from /proc."""
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-        except (OSError, ValueError):
-            continue
-        if entry.isdigit() and int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(entry))
-    return found
-
-
-def until(condition, what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {DEADLINE_S} s for {what}"
-        time.sleep(0.02)
-
-
-@pytest.mark.parametrize("arguments", [(), ("-n1",)], ids=["alone", "n1"])
-def test_ctrl_c_ends_the_run_and_writes_nothing(pytester, start, arguments):
-    process = start(*arguments)
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [(LONG, ()), (LONG, ("-n1",)), (ONE_WAITS, ("-n2",)), (BEFORE_THE_BODY, ()), (ASYNC, ())],
+    ids=["alone", "n1", "n2-one-waits", "before-the-body", "async"],
+)
+def test_ctrl_c_ends_the_run_and_writes_nothing(pytester, start, text, arguments):
+    process = start(*arguments, text=text)
     asked = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=DEADLINE_S)
@@ -79,9 +89,28 @@ def test_ctrl_c_ends_the_run_and_writes_nothing(pytester, start, arguments):
     until(lambda: not family(process.pid), "the processes to end")
 
 
-def test_kill_9_leaves_no_process_behind(pytester, start):
-    process = start()
-    os.kill(process.pid, signal.SIGKILL)
+def test_ctrl_c_keeps_what_was_measured_before(pytester, start):
+    process = start("--aiperf-json=out.json", text=AFTER_ANOTHER)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert [path.name[:11] for path in pytester.path.rglob("__aiperf__/**/*.json")] == ["test_before"]
+    document = json.loads((pytester.path / "out.json").read_text())
+    assert [m["test"].rpartition("::")[2] for m in document["measurements"]] == ["test_before"]
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "ending"),
+    [
+        (LONG, (), signal.SIGKILL),
+        (ONE_WAITS, ("-n2",), signal.SIGKILL),
+        (ONE_WAITS, ("-n2",), signal.SIGTERM),
+    ],
+    ids=["alone", "n2", "n2-sigterm"],
+)
+def test_the_end_of_pytest_leaves_no_process_behind(pytester, start, text, arguments, ending):
+    process = start(*arguments, text=text)
+    os.kill(process.pid, ending)
     process.communicate(timeout=DEADLINE_S)
     until(lambda: not family(process.pid), "the processes to end")
     assert not list(pytester.path.rglob("__aiperf__"))
@@ -89,10 +118,7 @@ def test_kill_9_leaves_no_process_behind(pytester, start):
 
 def test_a_killed_load_worker_is_an_error_that_says_so(pytester, start):
     process = start()
-    workers = [
-        pid for pid in family(process.pid) if "load_worker" in Path(f"/proc/{pid}/cmdline").read_text()
-    ]
-    os.kill(workers[0], signal.SIGKILL)
+    os.kill(load_workers(process.pid)[0], signal.SIGKILL)
     output, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == pytest.ExitCode.TESTS_FAILED
     assert "ProcessDiedError: load_worker" in output

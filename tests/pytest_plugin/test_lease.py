@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pytest_aiperf.pytest_plugin.lease import Lease, LeaseCancelledError, LeaseError
-from pytest_aiperf.pytest_plugin.lease_broker import LeaseBroker
+from pytest_aiperf.pytest_plugin.lease_broker import PATIENCE, LeaseBroker
 
 HOLDER = Path(__file__).parent / "lease_holder.py"
 ROOT = HOLDER.parent.parent.parent
@@ -159,6 +159,27 @@ def test_a_measurement_is_not_starved_by_a_steady_stream_of_tests(lease, broker)
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_a_test_lets_so_many_measurements_go_first_and_no_more(lease, broker):
+    gate, order = lease(), []
+    gate.acquire(exclusive=True, owner="gate")
+
+    def work(kind):
+        with Lease(broker.address, broker.token) as mine:
+            mine.acquire(exclusive=kind == "measurement", owner=kind)
+            order.append(kind)
+
+    kinds = ["test", "test"] + ["measurement"] * (PATIENCE + 3)
+    threads = []
+    for number, kind in enumerate(kinds):
+        threads.append(threading.Thread(target=work, args=(kind,)))
+        threads[-1].start()
+        assert queue_length(broker, number + 1)
+    gate.release()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert order == ["measurement"] * PATIENCE + ["test"] * 2 + ["measurement"] * 3
 
 
 def test_measurements_go_in_the_order_of_their_asking(lease, broker):
@@ -313,6 +334,7 @@ def test_a_wrong_token_is_refused(broker):
         b"x" * 100_000,
         b"",
     ],
+    ids=["http", "tls", "list", "no-token", "odd-types", "long", "nothing"],  # else the id is 100 000 long
 )
 def test_garbage_on_the_port_is_refused_and_hurts_nobody(lease, broker, garbage):
     with (

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
+from process_family import ANY_NOISE, DEADLINE_S, family, load_workers, pytest_run, until
 
 from pytest_aiperf.common.errors import MeasurementError
 from pytest_aiperf.services.endpoint_lock import endpoint_lock
@@ -58,7 +63,10 @@ def run_both(tmp_path, url, *arguments):
             (folder / "pytest.ini").write_text("[pytest]\n")
             command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--aiperf-endpoint={url}"]
             process = subprocess.Popen(
-                [*command, "--aiperf-mode=measure", *arguments], cwd=folder, stdout=subprocess.PIPE, text=True
+                [*command, "--aiperf-mode=measure", ANY_NOISE, *arguments],
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                text=True,
             )
             processes.append(stack.enter_context(process))
             stack.callback(process.kill)
@@ -83,7 +91,9 @@ def test_who_waits_too_long_is_told_for_what(tmp_path):
         with endpoint_lock(["http://localhost:1235"], longest_wait_s=0.1):
             pass  # another server
         with (
-            pytest.raises(MeasurementError, match="another measurement of localhost:1234"),
+            pytest.raises(
+                MeasurementError, match=r"another measurement of localhost:1234, by process \d+ in /"
+            ),
             endpoint_lock(["http://127.0.0.1:1234"], longest_wait_s=0.1),
         ):
             pytest.fail("it was let in")
@@ -91,6 +101,145 @@ def test_who_waits_too_long_is_told_for_what(tmp_path):
         process.wait()
         with endpoint_lock(["http://127.0.0.1:1234"], longest_wait_s=5.0):
             pass  # what a killed process held is free
+
+
+LONG = SUITE.replace("request_count=20", "request_count=4000")
+
+
+@pytest.mark.parametrize("arguments", [("-p", "no:xdist"), ("-n2",)], ids=["alone", "n2"])
+def test_who_waits_says_so_and_goes_on_when_the_other_session_is_killed(server, tmp_path, arguments):
+    common = (f"--aiperf-endpoint={server}", "--aiperf-mode=measure", ANY_NOISE)
+    for folder, text in (("first", LONG), ("second", SUITE)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "test_perf.py").write_text(textwrap.dedent(text))
+        (tmp_path / folder / "pytest.ini").write_text("[pytest]\n")
+    with pytest_run(tmp_path / "first", *common, "-p", "no:xdist") as first:
+        until(lambda: load_workers(first.pid), "the first one's load")
+        with pytest_run(tmp_path / "second", *common, *arguments) as second:
+            lines = iter(second.stdout.readline, "")
+            said = next(line for line in lines if line.startswith("aiperf: this session has waited"))
+            assert f"now measuring there: pytest (pid {first.pid}) in {tmp_path / 'first'}, for " in said
+            first.send_signal(signal.SIGKILL)
+            output, _ = second.communicate(timeout=100)
+            assert "2 passed" in output
+    until(lambda: not family(first.pid), "the processes of the first one to end")
+
+
+ORDER = """
+import sys, time
+from pathlib import Path
+from pytest_aiperf.services.endpoint_lock import endpoint_lock
+
+print(1, flush=True)
+sys.stdin.readline()
+for _ in range(5):
+    with endpoint_lock(["http://localhost:1237"]):
+        with open("order", "a") as file:
+            file.write(sys.argv[1])
+        time.sleep(0.2)  # longer than the other one takes to look again
+"""
+
+
+def test_two_that_measure_one_thing_after_the_other_take_turns(tmp_path):
+    with ExitStack() as stack:
+        processes = []
+        for name in "ab":
+            command = [sys.executable, "-c", ORDER, name]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            process = stack.enter_context(subprocess.Popen(command, cwd=tmp_path, **pipes))
+            stack.callback(process.kill)
+            processes.append(process)
+        for process in processes:
+            process.stdout.readline()  # both are there
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        assert [process.wait(DEADLINE_S) for process in processes] == [0, 0]
+    order = (tmp_path / "order").read_text()
+    assert order in ("ababababab", "bababababa")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The folder of lock files, not made yet."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return tmp_path / f"pytest-aiperf-{os.getuid()}"
+
+
+def a_file(folder):
+    folder.touch()
+
+
+def a_link(folder):
+    folder.with_name("elsewhere").mkdir()
+    folder.symlink_to(folder.with_name("elsewhere"))
+    os.lchown(folder, 12345, 12345)
+
+
+def of_somebody_else(folder):
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+
+
+def a_folder_in_the_way(folder):
+    with endpoint_lock(["http://localhost:1238"]):
+        pass
+    for file in list(folder.iterdir()):
+        file.unlink()
+        file.mkdir()
+
+
+AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        a_file,
+        pytest.param(a_link, marks=AS_ROOT),
+        pytest.param(of_somebody_else, marks=AS_ROOT),
+        a_folder_in_the_way,
+    ],
+)
+def test_without_a_place_for_lock_files_the_message_says_what_to_do(folder, spoil):
+    spoil(folder)
+    with (
+        pytest.raises(MeasurementError, match=r"(?s)lock file.*Set TMPDIR to a folder of your own"),
+        endpoint_lock(["http://localhost:1238"]),
+    ):
+        pytest.fail("it was let in")
+
+
+def test_a_full_disk_is_an_error_that_says_so(folder, monkeypatch):
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder.mkdir()
+    assert tempfile.gettempdir() == str(folder.parent)  # which it remembers
+    monkeypatch.setattr(os, "open", full)
+    with (
+        pytest.raises(MeasurementError, match="No space left on device"),
+        endpoint_lock(["http://localhost:1238"]),
+    ):
+        pytest.fail("it was let in")
+
+
+@pytest.mark.parametrize("arguments", [("-p", "no:xdist"), ("-n1",)], ids=["alone", "n1"])
+def test_a_session_without_a_place_for_lock_files_has_errors_and_does_not_crash(folder, pytester, arguments):
+    folder.touch()
+    pytester.makepyfile(textwrap.dedent(SUITE) + "\ndef test_ordinary(): pass\n")
+    result = pytester.runpytest_subprocess("--aiperf-endpoint=http://localhost:9", *arguments)
+    result.assert_outcomes(errors=2, passed=1)
+    result.stdout.fnmatch_lines(["*MeasurementError: no lock files can be made in *"])
+
+
+@pytest.mark.parametrize("url", ["http://a:99999999", "http://[::1"])
+def test_an_endpoint_that_is_no_url_is_an_error_of_the_test(pytester, url):
+    pytester.makepyfile(SUITE)
+    result = pytester.runpytest_subprocess(f"--aiperf-endpoint={url}", "-p", "no:xdist")
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    assert result.ret in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR)
 
 
 def take(urls):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 
 import pytest
-from perf_suite import FAST, Suite
+from perf_suite import FAST, ONE_TEST, Suite
+from process_family import ANY_NOISE
 
 FOUR = """
     import pytest
@@ -93,11 +95,58 @@ STOPPING = """
 """
 
 
-def test_what_waits_for_its_turn_is_sent_away_when_the_session_stops(pytester):
-    suite = Suite(pytester, ("-n3", "-x", "-p", "no:randomly"))
+@pytest.mark.parametrize(("option", "failures"), [("-x", 1), ("--maxfail=2", 2)])
+def test_what_waits_for_its_turn_is_sent_away_when_the_session_stops(pytester, option, failures):
+    suite = Suite(pytester, ("-n3", option, "-p", "no:randomly"))
     pytester.makepyfile(STOPPING)
     result = suite.run("--aiperf-update")
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    assert len((pytester.path / "begun.txt").read_text().split()) == 1
-    result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
+    assert len((pytester.path / "begun.txt").read_text().split()) == failures
+    result.stdout.fnmatch_lines([f"*stopping after {failures} failures*"])
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_each_worker_of_dist_each_adds_its_session_to_the_baseline(pytester):
+    suite = Suite(pytester, ("-n2", "--dist=each", ANY_NOISE, "--aiperf-num-profile-runs=3"))
+    pytester.makepyfile(ONE_TEST)
+    suite.run("--aiperf-update").assert_outcomes(passed=2)
+    (path,) = suite.baselines()
+    assert len(json.loads(path.read_text())["sessions"]) == 2
+    assert len(suite.document()["measurements"]) == 1
+
+
+def test_a_group_of_xdist_is_no_part_of_any_name(pytester):
+    """xdist adds it to the node ids of its workers, up to pytest 9.1."""
+    suite = Suite(pytester, (ANY_NOISE, "--aiperf-num-profile-runs=3"))
+    pytester.makepyfile(test_perf=ONE_TEST.replace("def ", "@pytest.mark.xdist_group('gpu')\n    def "))
+    suite.run("--aiperf-update=missing").assert_outcomes(passed=1)
+    recorded = suite.baselines()
+    result = suite.run("--aiperf-update=all", "-n2", "--dist=loadgroup")
+    result.assert_outcomes(passed=1)
+    assert suite.baselines() == recorded
+    (measurement,) = suite.document()["measurements"]
+    assert measurement["test"] == measurement["key"]["test"] == "test_perf.py::test_chat"
+    assert len(json.loads(recorded[0].read_text())["sessions"]) == 2
+    recorded[0].unlink()
+    result = suite.run("-n2", "--dist=loadgroup")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*pytest*test_perf.py::test_chat* --aiperf-update*"])
+    result.stdout.no_fnmatch_line("*test_chat@gpu* --aiperf-update*")
+
+
+@pytest.mark.skipif(not os.environ.get("PYTEST_AIPERF_CRASHES"), reason="tox -e crashes runs it")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *[("-n2", f"--dist={mode}") for mode in ("load", "loadscope", "loadfile", "loadgroup", "worksteal")],
+        ("-nauto",),
+        ("-nlogical",),
+        ("--tx=2*popen", "--dist=load"),
+    ],
+    ids=" ".join,
+)
+def test_every_way_to_distribute_tests_measures_each_once(pytester, arguments):
+    suite = Suite(pytester, (*arguments, ANY_NOISE))
+    pytester.makepyfile(FOUR)
+    suite.run("--aiperf-update").assert_outcomes(passed=12)
+    assert len(suite.baselines()) == len(suite.document()["measurements"]) == 4
