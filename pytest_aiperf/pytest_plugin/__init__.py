@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf.pytest_plugin import artifacts, marker, options, own_server, roles
+from pytest_aiperf.pytest_plugin import measuring, options
 from pytest_aiperf.pytest_plugin.fixtures import (
     aiperf,
     aiperf_client_args,
@@ -43,34 +43,38 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Called after the command line was parsed, in every process."""
-    config.addinivalue_line("markers", marker.DESCRIPTION)
+    config.addinivalue_line("markers", measuring.DESCRIPTION)
     options.check_ini(config)
-    artifacts.prepare(config)
-    roles.configure(config)
-    own_server.show_messages(config)
+    if options.options_given(config):
+        from pytest_aiperf.pytest_plugin import artifacts, roles
 
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Called last, in every process: our processes end with this one."""
-    own_server.hide_messages(config)
-    roles.unconfigure(config)
+        artifacts.prepare(config)
+        roles.configure(config)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Called by xdist in the controller for each worker that it starts."""
+    from pytest_aiperf.pytest_plugin import roles
+
     roles.configure_node(node)
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Called after collection, in every process that collects: markers are checked now, reported at setup."""
-    marker.check_items(items)
+    if any(map(measuring.measures, items)):
+        from pytest_aiperf.pytest_plugin import marker, roles
+
+        roles.collect(config)
+        marker.check_items(items)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Called around each test where it runs: waiting for the lease counts neither as setup nor as call."""
+    from pytest_aiperf.pytest_plugin import roles
+
     with roles.lease(item):
         return (yield)
 
@@ -78,10 +82,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Called before a test's fixtures, where it runs."""
+    from pytest_aiperf.pytest_plugin import marker, roles
+
     roles.require_turn(item)
-    marker.start_anew(item)
-    marker.report_problem(item)
-    if marker.measures(item):
+    if measuring.measures(item):
+        marker.start_anew(item)
+        marker.report_problem(item)
         options.skip_when_off(item.config)
 
 
@@ -89,6 +95,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Called around the test function, where it runs."""
     __tracebackhide__ = True
+    from pytest_aiperf.pytest_plugin import marker
+
     marker.raise_verdict(item)
     yield
     marker.require_measurement(item)
@@ -100,7 +108,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Called after each phase, where the test runs: results travel on the report."""
     report = yield
-    if marker.measures(item):
+    if measuring.measures(item):
         from pytest_aiperf.pytest_plugin import reports
 
         reports.attach(item, call, report)

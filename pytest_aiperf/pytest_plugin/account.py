@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_aiperf.pytest_plugin import marker
 from pytest_aiperf.pytest_plugin.baseline_home import FOLDER, baseline_directory, shared_directory
 from pytest_aiperf.pytest_plugin.item_id import file_id, item_id
+from pytest_aiperf.pytest_plugin.measuring import measures
 
 if TYPE_CHECKING:
     from pytest_aiperf.measure.result import Result
@@ -67,14 +67,14 @@ class Account:
         left = {id(item) for item in session.items}
         deselected = [item.nodeid for key, item in self._taken.items() if key not in left]
         full, partial = self._files_by_folder()
-        perf_folders = {item.path.parent for item in session.items if marker.measures(item)}
+        perf_folders = {item.path.parent for item in session.items if measures(item)}
         self._collected = {
             "failed": self._failed,
             "deselected": deselected,
             "partial": [str(f) for f in partial if f in perf_folders or self._has_baselines(f)],
             "folders": sorted({str(path.parent) for path in full} - set(map(str, partial))),
             "files": [[str(baseline_directory(self._config, p)), self._file_id(p)] for p in sorted(full)],
-            "tests": [[item_id(item), item.nodeid, marker.measures(item)] for item in session.items],
+            "tests": [[item_id(item), item.nodeid, measures(item)] for item in session.items],
         }
 
     def pytest_aiperf_after_measure(self, item: pytest.Item, name: str | None, result: Result) -> None:

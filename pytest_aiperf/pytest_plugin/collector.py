@@ -36,15 +36,12 @@ class Collector:
         self._started_s = time.monotonic()
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Called before collection, in the process that the user started."""
-        self._session = session
-
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Called for each report: alone where the test ran, under xdist when it arrives at the controller."""
         self._take(report)
-        stopping = self._session.shouldfail or self._session.shouldstop
+        session: Any = self._config.pluginmanager.get_plugin("session")
+        stopping = session.shouldfail or session.shouldstop
         if stopping:
             roles.send_away(self._config, str(stopping))
         self._report_end(report)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_aiperf.pytest_plugin import options, roles
+from pytest_aiperf.pytest_plugin import options
 
 if TYPE_CHECKING:
     from pytest_aiperf.measure.result import Result
@@ -46,6 +46,7 @@ def aiperf_client_args() -> Mapping[str, object]:
 def aiperf_mock_server(pytestconfig: pytest.Config) -> Callable[..., MockServerProcess]:
     """Start embedded servers: ``aiperf_mock_server(ttft_ms=20, itl_ms=2).url``. They end with the session."""
     from pytest_aiperf.mock_server.options import MockOptions
+    from pytest_aiperf.pytest_plugin import roles
 
     def start(**settings: float | str) -> MockServerProcess:
         return roles.services(pytestconfig).mock(MockOptions.from_dict(settings))
@@ -62,6 +63,8 @@ def aiperf(
 ) -> Aiperf:
     """Measure the endpoint: ``result = aiperf.run(concurrency=8)``; ``await aiperf.arun(...)`` in async tests."""
     __tracebackhide__ = True
+    from pytest_aiperf.pytest_plugin import roles
+
     roles.require_announced(request.node)
     from pytest_aiperf.pytest_plugin.runner import Aiperf
 

@@ -10,14 +10,9 @@ from typing import Any, Final
 
 import pytest
 
+from pytest_aiperf.pytest_plugin.measuring import NAME
 from pytest_aiperf.pytest_plugin.option_table import OPTIONS
 
-NAME: Final = "aiperf"
-DESCRIPTION: Final = (
-    "aiperf(**load, tolerance={...}, metrics=[...], slo={...}, name=..., judge=...): describe a load on a "
-    "model-serving endpoint; measure it with the aiperf fixture (see pytest-aiperf)."
-)
-FIXTURES: Final = frozenset({"aiperf", "aiperf_result"})
 LOAD: Final = tuple(option.field for option in OPTIONS if option.marker)
 MARKER_ONLY: Final = ("tolerance", "metrics", "name", "judge", "slo")
 
@@ -26,13 +21,6 @@ VERDICT: Final = pytest.StashKey[AssertionError]()
 """A verdict that fails the test, reached before its body was called."""
 MEASURED: Final = pytest.StashKey[int]()
 """How many measurements a test has begun."""
-
-
-def measures(item: pytest.Item) -> bool:
-    """Tell whether a test is marked or asks for one of the measuring fixtures."""
-    return item.get_closest_marker(NAME) is not None or not FIXTURES.isdisjoint(
-        getattr(item, "fixturenames", ())
-    )
 
 
 def layers(item: pytest.Item) -> Iterator[Mapping[str, Any]]:

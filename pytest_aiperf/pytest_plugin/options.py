@@ -142,9 +142,14 @@ def judges(config: pytest.Config) -> bool:
     return text in TRUE
 
 
+def options_given(config: pytest.Config) -> Mapping[str, Any]:
+    """Return every option that is given anywhere, by field."""
+    return {**ini_values(config), **environment_values(), **command_line_values(config)}
+
+
 def header(config: pytest.Config) -> str | None:
     """Return the header line; None when nothing of ours is in play."""
-    given = {**ini_values(config), **environment_values(), **command_line_values(config)}
+    given = options_given(config)
     if not given:
         return None
     endpoint = given.get("endpoint", "no endpoint")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LOGGER: Final = logging.getLogger("pytest_aiperf.services.server_process")
 _DYING_S: Final = 2.0
 """A process closes its connections first; freeing a GPU's memory and ending come after that."""
-_HANDLER: Final[pytest.StashKey[logging.Handler]] = pytest.StashKey()
+_SHOWN: Final[pytest.StashKey[bool]] = pytest.StashKey()
 
 
 class _Messages(logging.Handler):
@@ -29,16 +29,14 @@ class _Messages(logging.Handler):
 
 
 def show_messages(config: pytest.Config) -> None:
-    """Show what a `ServerProcess` says while it waits: a fixture's own output would be captured."""
-    config.stash[_HANDLER] = handler = _Messages(config)
+    """Show what a `ServerProcess` says while it waits, from now to the end: a fixture's output would be captured."""
+    if _SHOWN in config.stash:
+        return
+    config.stash[_SHOWN] = True
+    handler = _Messages(config)
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
-
-
-def hide_messages(config: pytest.Config) -> None:
-    """Undo `show_messages`."""
-    if (handler := config.stash.get(_HANDLER, None)) is not None:
-        LOGGER.removeHandler(handler)
+    config.add_cleanup(lambda: LOGGER.removeHandler(handler))
 
 
 def require_alive(endpoint: object, wait_s: float = 0.0) -> None:

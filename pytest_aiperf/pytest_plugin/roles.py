@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_aiperf.pytest_plugin import marker, options
+from pytest_aiperf.pytest_plugin import marker, measuring, options
 
 if TYPE_CHECKING:
     from pytest_aiperf.pytest_plugin.lease_broker import LeaseBroker
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SERVICES: Final[pytest.StashKey[Services]] = pytest.StashKey()
 _BROKER: Final[pytest.StashKey[LeaseBroker]] = pytest.StashKey()
+_COLLECTOR: Final = "aiperf-collector"
 _INPUT: Final = "aiperf_lease"
 _NO_TURN: Final[pytest.StashKey[Exception]] = pytest.StashKey()
 """Why a test cannot be let in."""
@@ -36,25 +37,20 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def configure(config: pytest.Config) -> None:
-    """Set up the role of this process."""
-    if not is_worker(config):
-        from pytest_aiperf.pytest_plugin.collector import Collector
-
-        config.pluginmanager.register(Collector(config), "aiperf-collector")
+    """Set up the role of this process, once something of ours is in play."""
+    collect(config)
     if options.flag_of(config, "prune"):
         from pytest_aiperf.pytest_plugin import pruning
 
         pruning.register(config, worker=is_worker(config))
 
 
-def unconfigure(config: pytest.Config) -> None:
-    """End everything that this process started."""
-    if (services := config.stash.get(_SERVICES, None)) is not None:
-        services.close()
-        del config.stash[_SERVICES]
-    if (broker := config.stash.get(_BROKER, None)) is not None:
-        broker.close()
-        del config.stash[_BROKER]
+def collect(config: pytest.Config) -> None:
+    """Let this process collect results, unless it does, or is a worker, which sends its own."""
+    if not is_worker(config) and not config.pluginmanager.has_plugin(_COLLECTOR):
+        from pytest_aiperf.pytest_plugin.collector import Collector
+
+        config.pluginmanager.register(Collector(config), _COLLECTOR)
 
 
 def services(config: pytest.Config) -> Services:
@@ -62,19 +58,22 @@ def services(config: pytest.Config) -> Services:
     if _SERVICES not in config.stash:
         from pytest_aiperf.pytest_plugin.services import Services, log_directory
 
-        config.stash[_SERVICES] = Services(log_directory(config))
+        config.stash[_SERVICES] = services = Services(log_directory(config))
+        config.add_cleanup(services.close)  # our processes end with this one
     return config.stash[_SERVICES]
 
 
 def configure_node(node: Any) -> None:
-    """Controller: tell a worker where the lease is to be had."""
+    """Controller: tell a worker where the lease is to be had, and collect what it sends."""
+    collect(node.config)
     stash = node.config.stash
     if _BROKER not in stash:
         from pytest_aiperf.pytest_plugin.lease_broker import LeaseBroker
 
         # Under --dist=each the next measurement of a test must find the baseline that the one before it recorded.
         in_order = node.config.getoption("maxfail") or node.config.getoption("dist") == "each"
-        stash[_BROKER] = LeaseBroker(until_reported=bool(in_order))
+        stash[_BROKER] = broker = LeaseBroker(until_reported=bool(in_order))
+        node.config.add_cleanup(broker.close)
     broker = stash[_BROKER]
     host, port = broker.address
     node.workerinput[_INPUT] = (host, port, broker.token)
@@ -83,7 +82,11 @@ def configure_node(node: Any) -> None:
 @contextmanager
 def lease(item: pytest.Item) -> Iterator[None]:
     """Hold the session's lease while this test runs, and for a measurement the lock against other sessions."""
-    item.stash[_ANNOUNCED] = measures(item)
+    item.stash[_ANNOUNCED] = announced = measures(item)
+    if announced:
+        from pytest_aiperf.pytest_plugin import own_server
+
+        own_server.show_messages(item.config)
     with _lease_of_the_session(item), _lock_against_other_sessions(item):
         yield
 
@@ -197,4 +200,4 @@ def measures(item: pytest.Item) -> bool:
     """Tell whether a test will put load on something."""
     if item.config.getoption("setupplan", False):  # pytest sets no fixture up then
         return False
-    return marker.measures(item) and options.value_of(item.config, "mode") != "off"
+    return measuring.measures(item) and options.value_of(item.config, "mode") != "off"

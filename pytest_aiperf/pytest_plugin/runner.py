@@ -56,6 +56,9 @@ class Aiperf:
         self._profile = profile or self._derived_profile()
         self._names: set[str | None] = set()
 
+    def __repr__(self) -> str:
+        return f"<aiperf of {self._item.name}>"  # pytest shows it above each failing test
+
     def run(self, name: str | None = None, **overrides: Any) -> Result:
         """Measure, judge against the stored baseline, and return the result.
 
