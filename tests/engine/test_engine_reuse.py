@@ -365,17 +365,18 @@ def test_a_watcher_may_cancel_what_it_watches(serve, monkeypatch):
     assert exchange.cancelled
 
 
-def test_what_the_server_said_before_a_request_is_no_answer_to_it(serve):
-    """It gives up an idle connection just as the next request leaves: 408 is in the socket, and not read yet."""
-    answered, said = threading.Event(), threading.Event()
+def early(serve, words, watch=None):
+    """Send a second request just as the server said these words, unasked: they are in the socket, and not read yet."""
+    answered, said, over = threading.Event(), threading.Event(), threading.Event()
 
-    def gives_up(wire):
+    def speaks_early(wire):
         wire.request()
         wire.send(stream(STORY))
         if not said.is_set():
             answered.wait(5)
-            wire.send(whole(b"{}", status="408 Request Timeout", connection="close"))
+            wire.send(words)
             said.set()
+            over.wait(5)  # the end of the connection would change the stamp of the words
         elif wire.request() is not None:
             wire.send(stream(STORY))
 
@@ -384,13 +385,26 @@ def test_what_the_server_said_before_a_request_is_no_answer_to_it(serve):
             await driver.request()
             answered.set()
             assert said.wait(5)  # the loop stands still: what was said stays unread
-            late = await driver.request()
+            late = await driver.request(watch=watch and (lambda exchange: watch(driver, exchange)))
+            over.set()
             return late, driver.transport.reopened
 
-    late, reopened = asyncio.run(main(serve(gives_up)))
+    return asyncio.run(main(serve(speaks_early)))
+
+
+def test_what_the_server_said_before_a_request_is_no_answer_to_it(serve):
+    late, reopened = early(serve, whole(b"{}", status="408 Request Timeout"))
     assert late.status == 200
     assert late.t_hdr >= late.t0
     assert reopened == 1
+
+
+def test_a_request_that_is_cancelled_is_not_sent_again(serve):
+    late, reopened = early(
+        serve, stream(STORY)[:-20], watch=lambda driver, exchange: driver.transport.cancel(exchange)
+    )
+    assert late.cancelled
+    assert reopened == 0
 
 
 def test_that_the_server_waited_too_long_is_no_answer_on_a_connection_that_was_idle(serve):
