@@ -20,6 +20,9 @@ ATTRIBUTE: Final = "aiperf"
 LOOKING: Final = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
 """Options of pytest with which no test runs: there is nothing to write then."""
 
+_CRASHED: Final = "???"
+"""What xdist calls the phase in which a worker died."""
+
 
 class Collector:
     """Results of one pytest session."""
@@ -68,17 +71,30 @@ class Collector:
         if report.when != "call":  # a test begins, or ends: a rerun says nothing of the try before it
             self._newest.pop(report.nodeid, None)
         for entry in getattr(report, ATTRIBUTE, ()):
-            document = entry["document"]
-            path, line, _ = report.location
-            where = {"file": Path(path).as_posix(), "line": None if line is None else line + 1}
-            document |= {"location": where, "failure": None}
-            # Outside the root directory two files of one name have the same node ids.
-            self._documents[where["file"], document["test"], document["name"]] = document
-            self._newest.setdefault(report.nodeid, []).append(document)
+            self._add(report, entry["document"])
             if entry["store"] is not None:
                 self._store(*entry["store"])
+        if report.when == _CRASHED and roles.was_measuring(self._config, report.nodeid):
+            self._add_lost(report)
         if report.failed and report.when in ("setup", "call"):
             self._note_failure(report)
+
+    def _add(self, report: pytest.TestReport, document: dict[str, Any]) -> None:
+        path, line, _ = report.location
+        where = {"file": Path(path).as_posix(), "line": None if line is None else line + 1}
+        document |= {"location": where, "failure": None}
+        # Outside the root directory two files of one name have the same node ids.
+        self._documents[where["file"], document["test"], document["name"]] = document
+        self._newest.setdefault(report.nodeid, []).append(document)
+
+    def _add_lost(self, report: pytest.TestReport) -> None:
+        """What a test had measured when its worker died is lost; that it was to be measured must not be."""
+        from pytest_aiperf.exporters.document import failed_document
+
+        document = failed_document(
+            node_id=report.nodeid, name=None, reason=f"nothing is known: {report.longrepr}"
+        )
+        self._add(report, document | {"extra": {}, "profile": None, "artifacts": None})
 
     def _note_failure(self, report: pytest.TestReport) -> None:
         """Say beside the newest measurement of a test what the test failed with, unless a verdict says it."""
@@ -143,7 +159,7 @@ class Collector:
             "duration_s": time.monotonic() - self._started_s,
             "pytest": pytest.__version__,
             "plugin": pytest_aiperf.__version__,
-            "workers": self._config.getoption("numprocesses", None) or 0,
+            "workers": roles.workers(self._config),
         }
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -178,7 +194,7 @@ class Collector:
             columns=columns_of(self._config),
             width=self._config.get_terminal_writer().fullwidth,
         )
-        if self._written:
-            where = os.path.relpath(os.path.commonpath([Path(path).parent for path in self._written]))
-            count = "1 baseline" if len(self._written) == 1 else f"{len(self._written)} baselines"
+        if written := set(self._written):  # under --dist=each one path twice
+            where = os.path.relpath(os.path.commonpath([Path(path).parent for path in written]))
+            count = "1 baseline" if len(written) == 1 else f"{len(written)} baselines"
             yield f"{'' if verbosity >= 0 else 'aiperf: '}{count} written to {where}: commit them"

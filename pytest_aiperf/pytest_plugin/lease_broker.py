@@ -1,13 +1,8 @@
 """Keeps two measurements apart under xdist: a broker in the controller, a client in each worker.
 
-Readers and writers: a measurement takes the machine alone (``exclusive``), every other test shares it. A lease
-lives exactly as long as its connection, so a worker that crashes gives its lease back by dying; a lock file
+A lease lives exactly as long as its connection, so a worker that crashes gives its lease back by dying; a lock file
 would need a guess about who is dead. One thread runs the broker and owns all of its state, so there is nothing
-to lock. Measurements come first: once one waits, no further test is let in, else a steady trickle of short
-tests would put it off for ever. Among themselves they go in the order of their asking. A test that has let
-`PATIENCE` of them go first is next, and all tests that wait with it: else two workers that measure one thing after
-the other would keep the others idle to the end. To let tests in after each measurement would be fairer, and slower:
-they would run one at a time, where they could run side by side.
+to lock. Whose turn it is, `lease_queue` says.
 
 Where a failure may end the session (``-x``, ``--maxfail``), the next measurement is let in only when the report of
 the one before it has been read: the lease comes back before the controller knows how the test ended.
@@ -26,71 +21,15 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from pytest_aiperf.pytest_plugin.lease_queue import Client, Resource
 
 HOST: Final = "127.0.0.1"
-PATIENCE: Final = 8
-"""So many measurements go before a test that waits."""
 REPORT_S: Final = 5.0
 """Longest wait for the report of a test that gave its lease back."""
 _LINE_LIMIT_BYTES: Final = 8192
 _CLOSE_S: Final = 10.0
-
-
-class _Client:
-    """A connection: unknown at first, then waiting, then holding."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.unread = b""
-        self.resource: str | None = None
-        """None until it has asked, with the right token."""
-        self.exclusive = False
-        self.owner = ""
-        self.passed_by = 0
-        """So many measurements went first while it waited."""
-
-
-class _Resource:
-    """Who holds one resource and who waits for it."""
-
-    def __init__(self) -> None:
-        self.holders: list[_Client] = []
-        self.waiting: deque[_Client] = deque()
-        self.unreported: str | None = None
-        """Whose report must have been read before anybody is let in."""
-        self.report_by_s = 0.0
-
-    def grantable(self) -> Iterator[_Client]:
-        """Move those whose turn it is from the waiting to the holders, and yield them."""
-        if self.unreported is not None and time.monotonic() < self.report_by_s:
-            return
-        self.unreported = None
-        while self.waiting and not any(holder.exclusive for holder in self.holders):
-            group = self._next()
-            if group[0].exclusive:
-                if self.holders:
-                    return
-                self._count_pass()
-            for client in group:
-                self.waiting.remove(client)
-                self.holders.append(client)
-                yield client
-
-    def _count_pass(self) -> None:
-        for client in self.waiting:
-            client.passed_by += not client.exclusive
-
-    def _next(self) -> Sequence[_Client]:
-        """Return a measurement, or all tests that wait."""
-        measurement = next((client for client in self.waiting if client.exclusive), None)
-        tests = [client for client in self.waiting if not client.exclusive]
-        if measurement is None or any(test.passed_by >= PATIENCE for test in tests):
-            return tests
-        return [measurement]
 
 
 class LeaseBroker:
@@ -101,6 +40,8 @@ class LeaseBroker:
         self._until_reported = until_reported
         self._reported: deque[str] = deque()
         self._read_already: set[str] = set()
+        self.measured: set[str] = set()
+        """Owners that were let in to measure, also those that died."""
         self.token = secrets.token_hex(16)
         self._listener = socket.create_server((HOST, 0), backlog=128)
         self._listener.setblocking(False)
@@ -109,8 +50,8 @@ class LeaseBroker:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wakeup, selectors.EVENT_READ)
-        self._clients: dict[socket.socket, _Client] = {}
-        self._resources: dict[str, _Resource] = {}
+        self._clients: dict[socket.socket, Client] = {}
+        self._resources: dict[str, Resource] = {}
         self._cancelled: str | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="aiperf-leases", daemon=True)
@@ -178,10 +119,10 @@ class LeaseBroker:
         except OSError:
             return
         sock.setblocking(False)
-        self._clients[sock] = _Client(sock)
+        self._clients[sock] = Client(sock)
         self._selector.register(sock, selectors.EVENT_READ)
 
-    def _read(self, client: _Client) -> None:
+    def _read(self, client: Client) -> None:
         try:
             data = client.sock.recv(4096)
         except BlockingIOError:
@@ -196,7 +137,7 @@ class LeaseBroker:
             line, _, client.unread = client.unread.partition(b"\n")
             self._take(client, line)
 
-    def _take(self, client: _Client, line: bytes) -> None:
+    def _take(self, client: Client, line: bytes) -> None:
         if client.resource is not None:  # the only thing to ask twice is who is in the way
             self._tell(client, {"holders": self._owners(client.resource)})
             return
@@ -206,7 +147,7 @@ class LeaseBroker:
             self._drop(client)
             return
         client.resource, client.exclusive, client.owner = ask["resource"], ask["exclusive"], ask["owner"]
-        self._resources.setdefault(ask["resource"], _Resource()).waiting.append(client)
+        self._resources.setdefault(ask["resource"], Resource()).waiting.append(client)
         if self._cancelled is None:
             self._grant(ask["resource"])
 
@@ -223,6 +164,8 @@ class LeaseBroker:
 
     def _grant(self, name: str) -> None:
         for client in list(self._resources[name].grantable()):
+            if client.exclusive:
+                self.measured.add(client.owner)
             self._tell(client, {"granted": True})  # one that has just died is dropped at its end-of-file
 
     def _send_away(self, reason: str) -> None:
@@ -231,7 +174,7 @@ class LeaseBroker:
                 self._tell(client, {"cancelled": reason})
             resource.waiting.clear()
 
-    def _drop(self, client: _Client) -> None:
+    def _drop(self, client: Client) -> None:
         self._selector.unregister(client.sock)
         del self._clients[client.sock]
         client.sock.close()
@@ -247,7 +190,7 @@ class LeaseBroker:
         if self._cancelled is None and not self._closing:
             self._grant(client.resource)
 
-    def _await_report(self, resource: _Resource, owner: str) -> None:
+    def _await_report(self, resource: Resource, owner: str) -> None:
         if owner in self._read_already:
             self._read_already.discard(owner)
         else:
@@ -256,7 +199,7 @@ class LeaseBroker:
     def _owners(self, name: str) -> list[str]:
         return [holder.owner for holder in self._resources[name].holders]
 
-    def _tell(self, client: _Client, answer: dict[str, Any]) -> None:
+    def _tell(self, client: Client, answer: dict[str, Any]) -> None:
         try:
             client.sock.send(json.dumps(answer).encode() + b"\n")
         except OSError:

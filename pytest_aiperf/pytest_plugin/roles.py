@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SERVICES: Final[pytest.StashKey[Services]] = pytest.StashKey()
 _BROKER: Final[pytest.StashKey[LeaseBroker]] = pytest.StashKey()
+_WORKERS: Final[pytest.StashKey[int]] = pytest.StashKey()
 _COLLECTOR: Final = "aiperf-collector"
 _INPUT: Final = "aiperf_lease"
 _NO_TURN: Final[pytest.StashKey[Exception]] = pytest.StashKey()
@@ -63,6 +64,11 @@ def services(config: pytest.Config) -> Services:
     return config.stash[_SERVICES]
 
 
+def workers(config: pytest.Config) -> int:
+    """Return how many xdist workers this session has; 0 without xdist."""
+    return config.stash.get(_WORKERS, 0)
+
+
 def configure_node(node: Any) -> None:
     """Controller: tell a worker where the lease is to be had, and collect what it sends."""
     collect(node.config)
@@ -74,6 +80,7 @@ def configure_node(node: Any) -> None:
         in_order = node.config.getoption("maxfail") or node.config.getoption("dist") == "each"
         stash[_BROKER] = broker = LeaseBroker(until_reported=bool(in_order))
         node.config.add_cleanup(broker.close)
+    stash[_WORKERS] = node.workerinput["workercount"]
     broker = stash[_BROKER]
     host, port = broker.address
     node.workerinput[_INPUT] = (host, port, broker.token)
@@ -188,6 +195,12 @@ def reported(config: pytest.Config, owner: str) -> None:
     """Controller: the last report of a test has been read."""
     if (broker := config.stash.get(_BROKER, None)) is not None:
         broker.reported(owner)
+
+
+def was_measuring(config: pytest.Config, owner: str) -> bool:
+    """Controller: tell whether this test of a worker was let in to measure."""
+    broker = config.stash.get(_BROKER, None)
+    return broker is not None and owner in broker.measured
 
 
 def send_away(config: pytest.Config, reason: str) -> None:

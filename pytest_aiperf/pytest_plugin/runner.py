@@ -14,11 +14,10 @@ import pytest
 
 from pytest_aiperf.baseline import keys, store
 from pytest_aiperf.baseline.schema import Baseline
-from pytest_aiperf.common.errors import AiperfError, ConfigurationError, did_you_mean
+from pytest_aiperf.common.errors import AiperfError, ConfigurationError
 from pytest_aiperf.common.finite import is_finite_value
 from pytest_aiperf.config.coercion import parse_urls
 from pytest_aiperf.config.converter import to_aiperf_config
-from pytest_aiperf.config.resolver import Layer, resolve
 from pytest_aiperf.exporters.document import failed_document, measurement_document
 from pytest_aiperf.exporters.records import RecordFiles
 from pytest_aiperf.gpu_telemetry.identity import profile_name
@@ -27,7 +26,7 @@ from pytest_aiperf.measure.measure import MeasureRequest, measure
 from pytest_aiperf.measure.measurement import Measurement
 from pytest_aiperf.measure.result import Result
 from pytest_aiperf.measure.slo import parse_slo
-from pytest_aiperf.pytest_plugin import account, artifacts, marker, options, roles
+from pytest_aiperf.pytest_plugin import account, artifacts, layers, marker, options, roles
 from pytest_aiperf.pytest_plugin.background import in_a_thread, require_asyncio, until
 from pytest_aiperf.pytest_plugin.baseline_home import baseline_directory, refuse_namesake
 from pytest_aiperf.pytest_plugin.item_id import item_id, plain_node_id
@@ -163,7 +162,7 @@ class Aiperf:
         __tracebackhide__ = True
         try:
             yield
-        except AiperfError as error:
+        except (AiperfError, pytest.fail.Exception) as error:  # the latter is how a time limit ends a test
             document = failed_document(node_id=plain_node_id(self._item), name=name, reason=str(error))
             self._keep(document | {"extra": {}}, request, None)
             raise
@@ -185,27 +184,12 @@ class Aiperf:
         self._names.add(name)
 
     def _request(self, name: str | None, overrides: Mapping[str, Any]) -> MeasureRequest:
-        given = marker.merged_with(self._item, overrides)
-        try:
-            marker.check_keywords(given, "aiperf.run")
-        except ConfigurationError as error:
-            raise ConfigurationError(f"aiperf.run: {str(error).removeprefix('aiperf.run: ')}") from None
-        cli = resolve(
-            [
-                Layer("aiperf.run", {k: v for k, v in overrides.items() if k in marker.LOAD}),
-                Layer(
-                    "aiperf marker", {k: v for k, v in marker.merged(self._item).items() if k in marker.LOAD}
-                ),
-                Layer("aiperf_client_args", _load_options(self._client_args)),
-                Layer("command line", options.command_line_values(self._config)),
-                Layer("environment", options.environment_values()),
-                Layer("ini file", options.ini_values(self._config)),
-            ]
-        )
+        given = layers.keywords_of(self._item, overrides)
+        cli = layers.resolved(self._item, overrides, client_args=self._client_args)
         config = to_aiperf_config(
             cli,
             url=self._resolved(str(self._endpoint)),
-            tolerance={**self._tolerance_of_the_project(), **given.get("tolerance", {})},
+            tolerance={**layers.tolerance_of_the_project(self._config), **given.get("tolerance", {})},
             metrics=given.get("metrics"),
         )
         test = item_id(self._item)
@@ -221,21 +205,13 @@ class Aiperf:
             baseline_path=path if judged and not cli.against and config.verdict.mode != "quick" else None,
             against=tuple(self._resolved(cli.against)) if cli.against else (),
             slos=tuple(parse_slo(given.get("slo", {}))),
-            update=options.categories_of(self._config),
+            update=layers.update_of(self._item, overrides),
             accelerator=accelerator_key(self._accelerator),
             software=accelerator_software(self._accelerator),
             load_baseline=self._load_baseline,
             restart=self._restart,
             on_run=artifacts.record_files(self._config, test=test, name=name),
         )
-
-    def _tolerance_of_the_project(self) -> Mapping[str, str]:
-        tolerance = options.tolerance_of(self._config)
-        try:
-            marker.check_keywords({"tolerance": tolerance}, "ini file")
-        except ConfigurationError as error:
-            raise ConfigurationError(f"ini file: aiperf_tolerance: {error}") from None
-        return tolerance
 
     def _derived_profile(self) -> str:
         hook = self._item.ihook.pytest_aiperf_collect_profile
@@ -268,25 +244,6 @@ class Aiperf:
         self._item.stash.setdefault(PENDING, []).append(
             {"document": document, "store": list(stored) if stored else None}
         )
-
-
-def _load_options(given: object) -> Mapping[str, Any]:
-    """Return what the fixture gave, when it is a mapping of load options.
-
-    Raises:
-        ConfigurationError: it is something else.
-    """
-    if not isinstance(given, Mapping):
-        raise ConfigurationError(
-            f"the aiperf_client_args fixture gave {given!r}: return a mapping such as {{'osl': 64}}"
-        )
-    unknown = next((name for name in given if name not in marker.LOAD), None)
-    if unknown is not None:
-        hint = did_you_mean(str(unknown), marker.LOAD)
-        raise ConfigurationError(
-            f"the aiperf_client_args fixture gave an unknown option {unknown!r}{hint}: it takes the load options"
-        )
-    return given
 
 
 def _further_figures(given: Sequence[object]) -> Mapping[str, float | None]:

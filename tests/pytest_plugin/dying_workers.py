@@ -91,9 +91,18 @@ class DyingWorkers:
         self.files = {p.name: p.read_bytes() for p in self.folder.rglob("__aiperf__/**/*") if p.is_file()}
 
     def measured(self) -> set[str]:
-        """The tests in the document."""
+        """The tests of which the document has figures."""
+        return {test for test, measurement in self._measurements() if measurement["verdict"] != "invalid"}
+
+    def lost(self) -> set[str]:
+        """The tests of which the document says that their worker died."""
+        return {
+            test for test, measurement in self._measurements() if "crashed" in (measurement["reason"] or "")
+        }
+
+    def _measurements(self) -> list[tuple[str, dict]]:
         document = json.loads((self.folder / "out.json").read_text())
-        return {m["test"].partition("[")[2][:-1] for m in document["measurements"]}
+        return [(m["test"].partition("[")[2][:-1], m) for m in document["measurements"]]
 
     def changed(self, before: dict[str, bytes]) -> set[str]:
         """The tests with another file than before; there are as many files, and each is whole."""

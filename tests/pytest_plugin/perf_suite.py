@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from schemas import assert_result
 
 FAST = "mock://?ttft_ms=40&itl_ms=2&osl=4"
 SLOW = f"{FAST}&slow_pct=60"
@@ -35,7 +36,9 @@ class Suite:
 
     def document(self) -> dict:
         """The result document of the last run."""
-        return json.loads((self.pytester.path / "out.json").read_text())
+        document = json.loads((self.pytester.path / "out.json").read_text())
+        assert_result(document)
+        return document
 
     def verdicts(self) -> list[str]:
         return [m["verdict"] for m in self.document()["measurements"]]

@@ -44,6 +44,13 @@ def test_a_test_names_the_other_server_itself(suite):
     assert measurement["against"].startswith("http://127.0.0.1:")
 
 
+def test_a_session_that_records_compares_where_a_test_names_the_other_server(suite):
+    suite.pytester.makepyfile(test_perf=OWN_SERVERS)
+    suite.run("--aiperf-update", endpoint=None).assert_outcomes(failed=1)
+    assert suite.verdicts() == ["regressed"]
+    assert suite.baselines() == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from pytest_aiperf.pytest_plugin.lease import Lease, LeaseCancelledError, LeaseError
-from pytest_aiperf.pytest_plugin.lease_broker import PATIENCE, LeaseBroker
+from pytest_aiperf.pytest_plugin.lease_broker import LeaseBroker
+from pytest_aiperf.pytest_plugin.lease_queue import PATIENCE
 
 HOLDER = Path(__file__).parent / "lease_holder.py"
 ROOT = HOLDER.parent.parent.parent

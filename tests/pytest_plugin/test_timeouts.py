@@ -49,6 +49,9 @@ def test_a_measurement_that_exceeds_its_timeout_ends_and_frees_the_server(tmp_pa
     document = json.loads((tmp_path / "out.json").read_text())
     measured = [m["test"].partition("::")[2] for m in document["measurements"] if m["verdict"] == "measured"]
     assert sorted(measured) == ["test_2_comes_next[0]", "test_2_comes_next[1]"]
+    (lost,) = (m for m in document["measurements"] if m["verdict"] == "invalid")
+    assert lost["test"].endswith("::test_1_takes_too_long")
+    assert ("Timeout" if method == "signal" else "crashed while running") in lost["reason"]
     assert len(log) < 4000  # it has sent none of the rest while the others measured
 
 

@@ -42,6 +42,7 @@ def test_workers_that_die_lose_their_own_measurement_only(suite):
     before = suite.files
     suite.run("-n2", "--aiperf-update", "-k", "not outside", deaths=SIX)
     assert suite.measured() == suite.changed(before) == LIVE
+    assert suite.lost() == set(SIX)
     crashed = [
         name for name in SIX if f"crashed while running 'test_deaths.py::test_chat[{name}]'" in suite.output
     ]
@@ -55,6 +56,7 @@ def test_a_death_while_it_only_checks_changes_no_baseline(suite):
     suite.run("-n2", "-k", "lives or during-kill", deaths=["during-kill"])
     assert "crashed while running" in suite.output
     assert suite.measured() == LIVE
+    assert suite.lost() == {"during-kill"}
     assert suite.changed(before) == set()
 
 
@@ -96,5 +98,6 @@ def test_each_death(suite, death, place, update, restarts):
         meanwhile=kill_from_outside(suite) if death == OUTSIDE else lambda session: None,
     )
     assert f"crashed while running 'test_deaths.py::test_chat[{death}]'" in suite.output
+    assert suite.lost() == {death}
     assert suite.measured() == LIVE or (restarts and suite.measured() < LIVE)
     assert suite.changed(before) == (suite.measured() if update else set())
