@@ -13,8 +13,8 @@ import time
 import pytest
 from perf_suite import FAST, ONE_TEST
 
+from pytest_aiperf.exporters.progress_text import ProgressReport, progress_text
 from pytest_aiperf.measure.runs import Progress
-from pytest_aiperf.pytest_plugin.progress import ProgressReport, progress_text
 
 
 def at(done, *, run=2, runs=3, total=220, errors=0, phase="run"):
