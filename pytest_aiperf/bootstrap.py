@@ -22,6 +22,7 @@ from pytest_aiperf.plugin import plugins
 from pytest_aiperf.plugin.enums import PluginType
 from pytest_aiperf.services import failure
 from pytest_aiperf.services.channel import CRASHED, FAILED, READY, Channel, ChannelClosedError
+from pytest_aiperf.services.log_records import forward_records
 from pytest_aiperf.services.supervisor import die_with_parent
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Service(Protocol):
 
     def __init__(self, channel: Channel, config: Mapping[str, Any]) -> None: ...
 
-    def start(self) -> dict[str, Any]:
+    def make_ready(self) -> dict[str, Any]:
         """Make ready: heavy imports, sockets. What it returns, the parent gets with ``ready``."""
 
     def serve(self) -> None:
@@ -74,10 +75,11 @@ def _run(name: str, channel: Channel) -> None:
         die_with_parent(first["parent_pid"])
     threading.Thread(target=_exit_on_hangup, args=(channel.fileno(),), name="hangup", daemon=True).start()
     sys.path.extend(entry for entry in first["sys_path"] if entry not in sys.path)
+    forward_records(channel, level=first["log_level"])
     plugins.REGISTRY.adopt(first["registry"])
     service: Service = plugins.get_class(PluginType.SERVICE, name)(channel, first["config"])
     try:
-        ready = service.start()
+        ready = service.make_ready()
     except AiperfError as error:
         channel.send(FAILED, failure.to_payload(error))
         return

@@ -1,4 +1,4 @@
-"""PYTEST_DONT_REWRITE. Request headers whose values are secrets.
+"""PYTEST_DONT_REWRITE. The API key, and request headers whose values are secrets.
 
 Configuration, plans and messages hold the name of a variable; its value is looked up where the requests are made.
 """
@@ -12,8 +12,14 @@ from typing import Final
 
 from pytest_aiperf.common.errors import ConfigurationError
 
+API_KEY_VARIABLE: Final = "AIPERF_API_KEY"
 _VARIABLE: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _SECRET: Final = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
+
+
+def api_key() -> str | None:
+    """Return the key that the environment holds for the endpoint, if any."""
+    return os.environ.get(API_KEY_VARIABLE) or None
 
 
 def must_be_reference(name: str, value: str) -> bool:

@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +43,46 @@ def safe_read_bytes(text: object, *, max_bytes: int = MAX_BYTES) -> bytes | None
 
 def checked_read(text: object, *, max_bytes: int = MAX_BYTES) -> tuple[bytes | None, str | None]:
     """Return the bytes, or why they were refused; neither where there is nothing to refuse. Never raises."""
+    descriptor, why = checked_open(text)
+    if descriptor is None:
+        return None, why
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        return None, error.strerror or str(error)
+    if len(data) > max_bytes:
+        return None, f"it is larger than {max_bytes} bytes"
+    return (data, None) if data else (None, "it is empty")
+
+
+def checked_open(text: object) -> tuple[int | None, str | None]:
+    """Return a descriptor of a regular file, open for reading and the caller's to close, or why it was refused.
+
+    For files that may be larger than the memory. Neither where there is nothing to refuse. Never raises, never blocks.
+    """
+    return _checked(
+        text, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0), stat.S_ISREG, "it is not a regular file"
+    )
+
+
+def checked_listing(text: object) -> tuple[list[str] | None, str | None]:
+    """Return the sorted names in a folder, or why it was refused; neither where there is nothing. Never raises."""
+    directory = getattr(os, "O_DIRECTORY", 0)
+    descriptor, why = _checked(text, os.O_RDONLY | directory, stat.S_ISDIR, "it is not a folder")
+    if descriptor is None:
+        return None, why
+    try:
+        return sorted(os.listdir(descriptor)), None
+    except OSError as error:
+        return None, error.strerror or str(error)
+    finally:
+        os.close(descriptor)
+
+
+def _checked(
+    text: object, flags: int, is_wanted: Callable[[int], bool], otherwise: str
+) -> tuple[int | None, str | None]:
     if not isinstance(text, (str, Path)) or not str(text) or "\0" in str(text):
         return None, None
     try:
@@ -49,28 +90,17 @@ def checked_read(text: object, *, max_bytes: int = MAX_BYTES) -> tuple[bytes | N
         link = next((p for p in [path, *path.parents] if p.is_symlink()), None)
         if link is not None:
             return None, f"{link} is a symbolic link; give the path that it points to"
-        return _read_regular(path, max_bytes)
+        descriptor = os.open(path, flags | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
     except OSError as error:
         return None, None if error.errno in _NOT_THERE else error.strerror or str(error)
     except RuntimeError as error:  # ~nobody
         return None, str(error)
     except ValueError:
         return None, None
-
-
-def _read_regular(path: Path, max_bytes: int) -> tuple[bytes | None, str | None]:
-    flags = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None, "it is not a regular file"
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(max_bytes + 1)
-    finally:
-        os.close(descriptor)
-    if len(data) > max_bytes:
-        return None, f"it is larger than {max_bytes} bytes"
-    return (data, None) if data else (None, "it is empty")
+    if is_wanted(os.fstat(descriptor).st_mode):
+        return descriptor, None
+    os.close(descriptor)
+    return None, otherwise
 
 
 def _warn(text: object, why: str | None) -> None:

@@ -24,6 +24,7 @@ _PLAIN: Final = (
     "output_tokens",
     "reasoning_tokens",
     "cached_tokens",
+    "correct",
 )
 _STAMPS: Final = ("t_plan", "t0", "t_sent", "t_hdr", "t_end", "t_output")
 

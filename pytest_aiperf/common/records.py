@@ -129,6 +129,8 @@ class RecordBatch:
     reasoning_tokens: Int32
     cached_tokens: Int32
     """Prompt tokens that the server says it had in a cache, else `ABSENT`."""
+    correct: Int8
+    """1 where the answer is the expected one, 0 where it is not; `ABSENT` where none was expected or none came."""
     errors: Sequence[ErrorGroup] = field(default=())
 
     def __len__(self) -> int:

@@ -19,24 +19,26 @@ TAIL_BYTES: Final = 8192
 
 def to_payload(error: BaseException) -> dict[str, Any]:
     """Return what `from_payload` needs, JSON-ready and without secrets."""
+    from pytest_aiperf.common.error_details import ErrorDetails
+
     text = "".join(traceback.format_exception(error))
-    message = masked(str(error)) or type(error).__name__
-    return {"type": type(error).__name__, "message": message, "traceback": masked(text)}
+    details = ErrorDetails.from_exception(error)
+    return {"error": details.model_dump(mode="json"), "traceback": masked(text)}
 
 
 def from_payload(payload: Mapping[str, Any]) -> AiperfError:
     """Rebuild an error of ours by the name of its class; any other becomes a `MeasurementError`."""
-    found = getattr(errors, payload["type"], None)
-    message = payload["message"]
+    name, message = payload["error"]["type"], payload["error"]["message"]
+    found = getattr(errors, name, None)
     if isinstance(found, type) and issubclass(found, AiperfError):
         return found(message)
-    return MeasurementError(f"{payload['type']}: {message}")
+    return MeasurementError(f"{name}: {message}")
 
 
 def masked(text: str, headers: Mapping[str, str] | None = None) -> str:
     """Return a text without the API key, the values of these headers that are secret, and other credentials."""
-    from pytest_aiperf.engine.masking import Masking
-    from pytest_aiperf.engine.request_bytes import api_key
+    from pytest_aiperf.common.header_values import api_key
+    from pytest_aiperf.common.masking import Masking
 
     return Masking(api_key=api_key(), headers=headers or {}).without_secrets(text)
 

@@ -18,17 +18,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Self
 
 from pytest_aiperf.common.errors import AiperfError
+from pytest_aiperf.common.messages import MessageType
 from pytest_aiperf.services.channel import PROGRESS, Message
-from pytest_aiperf.services.load_worker import (
-    BEGIN,
+from pytest_aiperf.services.load_process import (
     BEGIN_S,
-    RUN_TOGETHER,
     LoadProcess,
     OnProgress,
     counts_in,
     longest_s,
     records_in,
 )
+from pytest_aiperf.services.log_records import LOG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,11 +165,13 @@ class _SharedRun:
 
     def _take(self, number: int) -> None:
         message = self._works[number].take()
+        if message.kind == LOG:
+            return
         if message.kind != PROGRESS:
             self._answers[number] = message
             if not self._begun:  # it was aborted, the others perhaps before they had their share
                 self._abort()
-        elif "opened" in message.payload:
+        elif message.payload.get("opened"):
             self._opened.add(number)
             if self._begun:
                 self._begin()
@@ -185,7 +187,7 @@ class _SharedRun:
     def _begin(self) -> None:
         at_ns = time.time_ns() + AHEAD_NS
         for work in self._works:
-            work.tell(BEGIN, {"at_ns": at_ns})
+            work.tell(MessageType.BEGIN, {"at_ns": at_ns})
             work.allow(self._deadline_s)
 
     def _abort(self) -> None:
@@ -206,8 +208,8 @@ class _SharedRun:
                 pass  # the first failure is the one to tell
 
     def _merged(self) -> RecordBatch:
+        from pytest_aiperf.common.masking import Masking
         from pytest_aiperf.common.record_merge import merge_records
-        from pytest_aiperf.engine.masking import Masking
 
         batches = [records_in(self._answers.pop(number)) for number in range(len(self._shares))]
         return merge_records(batches, Masking(api_key=None, headers={}).same_as)
@@ -216,4 +218,4 @@ class _SharedRun:
 def _ask(process: ServiceProcess, share: LoadPlan, deadline_s: float) -> Work:
     header, buffers = share.to_buffers()
     process.secret_headers = share.headers
-    return process.ask(RUN_TOGETHER, header, buffers, deadline_s=deadline_s)
+    return process.ask(MessageType.RUN, {"plan": header, "together": True}, buffers, deadline_s=deadline_s)

@@ -29,7 +29,7 @@ class MockService:
         self._config = config
         self._server: MockServer | None = None
 
-    def start(self) -> dict[str, Any]:
+    def make_ready(self) -> dict[str, Any]:
         """Listen; return the port."""
         from pytest_aiperf.mock_server.listener import listen
         from pytest_aiperf.mock_server.options import MockOptions

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
+from pytest_aiperf.common.aiperf_logger import level_of
 from pytest_aiperf.gpu_telemetry.identity import Accelerator, accelerator_of_this_machine
 from pytest_aiperf.mock_server.options import MockOptions
 from pytest_aiperf.services.load_pool import LoadPool
+from pytest_aiperf.services.log_records import ROOT
 from pytest_aiperf.services.mock_service import MockServerProcess
 
 MOCK_SCHEME: Final = "mock://"
@@ -17,7 +20,14 @@ MOCK_SCHEME: Final = "mock://"
 class Services:
     """Starts processes when they are first asked for and ends all of them with `close`."""
 
-    def __init__(self, log_dir: Path) -> None:
+    def __init__(self, log_dir: Path, *, log_level: str | None = None) -> None:
+        """Without a level, records are logged as this process is set up.
+
+        Raises:
+            ConfigurationError: there is no such level.
+        """
+        if log_level is not None:
+            logging.getLogger(ROOT).setLevel(level_of(log_level))
         self.log_dir = log_dir
         self._load: LoadPool | None = None
         self._by_url: dict[str, MockServerProcess] = {}

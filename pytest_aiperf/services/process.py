@@ -17,12 +17,15 @@ from pytest_aiperf.services.channel import (
     ChannelClosedError,
     Message,
 )
+from pytest_aiperf.services.log_records import LOG
 from pytest_aiperf.services.spawn import Child, spawn
 from pytest_aiperf.services.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from pytest_aiperf.services.channel import Channel
 
 START_S: Final = 60.0
 """Until ready, imports included, on a machine that is busy."""
@@ -60,6 +63,26 @@ class ServiceProcess:
         """Process id of the present child; None before the first start and after `stop`."""
         return self._child.process.pid if self._child else None
 
+    @property
+    def channel(self) -> Channel:
+        """The link to the present child, for one who takes its messages as they come.
+
+        Raises:
+            ProcessDiedError: there is none.
+        """
+        if self._child is None:
+            raise ProcessDiedError(f"{self.name} is not running")
+        return self._child.channel
+
+    def exit_status(self, deadline_s: float) -> int | None:
+        """Wait for the child's end and return its status; None where it has not ended, or none was started."""
+        if self._child is None:
+            return None
+        try:
+            return self._child.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            return None
+
     def start(self) -> None:
         """Start the child unless one runs; return without waiting until it is ready."""
         if self._suspect or (self._child is not None and not self.alive):
@@ -83,7 +106,10 @@ class ServiceProcess:
         """
         self.start()
         if self._ready is None:
-            self._ready = self._begin(READY, deadline_s).take().payload
+            work = self._begin(READY, deadline_s)
+            while (message := work.take()).kind == LOG:
+                pass
+            self._ready = message.payload
         return self._ready
 
     def request(
@@ -104,8 +130,8 @@ class ServiceProcess:
         """
         work = self.ask(kind, payload, buffers, deadline_s=deadline_s)
         try:
-            while (message := work.take()).kind == PROGRESS:
-                if on_message is not None:
+            while (message := work.take()).kind in (PROGRESS, LOG):
+                if on_message is not None and message.kind == PROGRESS:
                     on_message(message)
             return message
         finally:  # Ctrl-C, or a callback that raised
@@ -127,7 +153,7 @@ class ServiceProcess:
             raise MeasurementError(f"{self.name} is at work on another request; it takes one at a time")
         try:
             self.wait_ready()
-            work = self._begin(f"the answer to {kind!r}", deadline_s, on_end=self._busy.release)
+            work = self._begin(f"the answer to '{kind}'", deadline_s, on_end=self._busy.release)
         except BaseException:
             self._busy.release()
             raise

@@ -48,7 +48,7 @@ def problem_of(url: str, path: str) -> str | None:
     """Return why the server is not ready; None when a GET of the path is answered with 2xx."""
     from http.client import HTTPException
 
-    from pytest_aiperf.engine.request_bytes import api_key
+    from pytest_aiperf.common.header_values import api_key
 
     key = api_key()
     connection = _connection(url)

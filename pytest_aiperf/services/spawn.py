@@ -21,6 +21,7 @@ import pytest_aiperf
 from pytest_aiperf.common.errors import MeasurementError
 from pytest_aiperf.plugin.plugins import REGISTRY
 from pytest_aiperf.services.channel import ABORT, START, Channel, ChannelClosedError
+from pytest_aiperf.services.log_records import level_for_children
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,6 +91,7 @@ def spawn(service: str, config: Mapping[str, Any], *, log_dir: Path) -> Child:
             "main_thread": threading.current_thread() is threading.main_thread(),
             "sys_path": [os.path.abspath(entry) for entry in sys.path],
             "registry": REGISTRY.to_payload(),  # read here, where it is needed anyway, while the child comes up
+            "log_level": level_for_children(),
             "config": dict(config),
         }
         child.channel.send(START, first)

@@ -18,6 +18,7 @@ from pytest_aiperf.services.channel import (
     DeadlineError,
     Message,
 )
+from pytest_aiperf.services.log_records import LOG, handle_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,13 +79,15 @@ class Work:
             self._child.channel.send(kind, payload, buffers, deadline_s=self.left_s)
 
     def take(self) -> Message:
-        """Return the next message: one of progress, or the answer."""
+        """Return the next message: the answer, or one on the way (progress; a record of its log, dealt with)."""
         try:
             with self._watched():
                 message = self._child.channel.receive(self.left_s)
             if message.kind == CRASHED:
                 raise self._died(message.payload)
-            self.answered = message.kind != PROGRESS
+            if message.kind == LOG:
+                handle_record(message.payload, service=self._name)
+            self.answered = message.kind not in (PROGRESS, LOG)
             if message.kind == FAILED:
                 raise failure.from_payload(message.payload)
         except AiperfError:
@@ -140,5 +143,6 @@ class Work:
         text = f"{self._name} (pid {process.pid}) {failure.exit_text(status)}"
         if crash is None:
             return ProcessDiedError(text + failure.log_tail(self._child.log_path, self._secret_headers))
-        words = f": {crash['type']}: {crash['message']}\n{crash['traceback']}"
+        error = crash["error"]
+        words = f": {error['type']}: {error['message']}\n{crash['traceback']}"
         return ProcessDiedError(text + failure.masked(words, self._secret_headers))

@@ -49,6 +49,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
     ],
 )
 def test_finite_ints_floats_and_numpy_numbers_are_finite_values(value):
+    """I1."""
     assert is_finite_value(value) is True
 
 
@@ -80,6 +81,7 @@ def test_finite_ints_floats_and_numpy_numbers_are_finite_values(value):
     ],
 )
 def test_nothing_else_is_a_finite_value(value):
+    """I1."""
     assert is_finite_value(value) is False
 
 
@@ -90,6 +92,7 @@ class Reading(BaseModel):
 
 @pytest.mark.parametrize(("given_", "shown"), [(NAN, "nan"), (INF, "inf"), (-INF, "-inf")])
 def test_a_finite_float_refuses_what_python_json_and_yaml_call_a_number(given_, shown):
+    """I2."""
     in_json = {"nan": "NaN", "inf": "1e999", "-inf": "-1e999"}[shown]
     in_yaml = {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}[shown]
     message = f"must be finite, got {shown}"
@@ -143,6 +146,7 @@ TREES = st.recursive(
 @settings(deadline=None)
 @given(TREES)
 def test_scrubbing_leaves_no_non_finite_number_and_changes_nothing_else(tree):
+    """I3."""
     before = repr(tree)
     scrubbed = scrub_non_finite(tree)
     assert repr(tree) == before
@@ -160,11 +164,13 @@ def _same_but_for_none(old, new):
 
 
 def test_scrubbing_keeps_ints_ints_and_bools_bools():
+    """I3."""
     values = [1, True, np.int32(1), np.bool_(True), np.float32(1.0)]
     assert [type(v) for v in scrub_non_finite(values)] == [type(v) for v in values]
 
 
 def test_scrubbing_keeps_the_types_of_containers():
+    """I3."""
     point = namedtuple("point", "x y")
     counts = defaultdict(list, {"a": NAN})
     assert scrub_non_finite(point(1, NAN)) == point(1, None)
@@ -179,6 +185,7 @@ def test_scrubbing_keeps_the_types_of_containers():
 
 
 def test_scrubbing_reaches_into_numpy_arrays():
+    """I3."""
     matrix = np.array([[1.0, NAN], [INF, 2.0]])
     assert scrub_non_finite({"m": matrix}) == {"m": [[1.0, None], [None, 2.0]]}
     assert np.isnan(matrix[0, 1])
@@ -189,6 +196,7 @@ def test_scrubbing_reaches_into_numpy_arrays():
 
 
 def test_what_was_scrubbed_is_strict_json():
+    """I5."""
     document = {"a": [NAN, 1.5, {"b": INF}], "c": np.array([NAN, 1.0])}
     text = json.dumps(scrub_non_finite(document), allow_nan=False)
     assert json.loads(text) == {"a": [None, 1.5, {"b": None}], "c": [None, 1.0]}
@@ -226,6 +234,7 @@ def test_values_that_are_not_finite_are_left_out_of_mean_and_deviation():
 
 
 def test_what_is_undefined_is_none():
+    """I4."""
     assert nan_safe_mean([]) is None
     assert nan_safe_mean([NAN, None]) is None
     assert nan_safe_std([1.0]) is None
@@ -235,5 +244,6 @@ def test_what_is_undefined_is_none():
 
 
 def test_a_mean_near_the_largest_float_does_not_overflow():
+    """I4."""
     assert nan_safe_mean([1.7e308, 1.7e308]) == 1.7e308
     assert nan_safe_mean([5.1] * 53) == 5.1

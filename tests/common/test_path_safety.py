@@ -33,12 +33,14 @@ def refused(path, why):
 
 
 def test_a_regular_utf8_file_gives_its_text(folder):
+    """J1."""
     (folder / "prompt.txt").write_text("Grüße, {{ name }}\n", encoding="utf-8")
     assert silently(str(folder / "prompt.txt")) == "Grüße, {{ name }}\n"
     assert safe_read_bytes(folder / "prompt.txt") == "Grüße, {{ name }}\n".encode()
 
 
 def test_a_tilde_is_the_home_directory(folder, monkeypatch):
+    """J3."""
     monkeypatch.setenv("HOME", str(folder))
     (folder / "t.txt").write_text("x")
     assert silently("~/t.txt") == "x"
@@ -64,11 +66,13 @@ def test_a_directory_is_refused_and_leaves_no_descriptor_open(folder):
 
 
 def test_a_fifo_is_refused_without_blocking(folder):
+    """J2, J4."""
     os.mkfifo(folder / "pipe")
     refused(str(folder / "pipe"), "not a regular file")
 
 
 def test_a_device_is_refused():
+    """J2."""
     refused("/dev/null", "not a regular file")
 
 
@@ -80,6 +84,7 @@ def test_a_socket_is_refused(folder, monkeypatch):
 
 
 def test_a_symbolic_link_is_refused_wherever_it_stands(folder):
+    """J2, J6."""
     (folder / "real").mkdir()
     (folder / "real" / "t.txt").write_text("x")
     (folder / "link").symlink_to(folder / "real")
@@ -95,6 +100,7 @@ def test_a_dangling_link_is_refused(folder):
 
 
 def test_a_file_that_becomes_a_link_after_the_check_is_not_read(folder, monkeypatch):
+    """J5."""
     (folder / "secret").write_text("secret")
     (folder / "t.txt").symlink_to(folder / "secret")
     monkeypatch.setattr(Path, "is_symlink", lambda self: False)  # what the check saw a moment ago

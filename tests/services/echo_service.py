@@ -17,7 +17,7 @@ class EchoService:
         self.channel = channel
         self.config = config
 
-    def start(self):
+    def make_ready(self):
         if "print" in self.config:
             print(self.config["print"], file=sys.stderr, flush=True)
         if "fail_at_start" in self.config:

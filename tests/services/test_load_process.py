@@ -13,7 +13,7 @@ from pytest_aiperf.common.errors import ConfigurationError, EndpointError, Proce
 from pytest_aiperf.common.records import Outcome
 from pytest_aiperf.mock_server.options import MockOptions
 from pytest_aiperf.services.channel import DeadlineError
-from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.load_process import LoadProcess
 from pytest_aiperf.services.mock_service import MockServerProcess
 
 

@@ -23,6 +23,7 @@ PARENTS = [
 
 @pytest.mark.parametrize("mode", PARENTS)
 def test_every_process_is_gone_after_kill_9_of_its_parent(parent, mode):
+    """C9."""
     process = parent(mode)
     pids = [int(word) for word in process.stdout.readline().split()]
     assert pids
@@ -35,6 +36,7 @@ def test_every_process_is_gone_after_kill_9_of_its_parent(parent, mode):
 
 
 def test_ctrl_c_leaves_the_child_to_the_parent_who_aborts_it(parent):
+    """C9."""
     process = parent("interrupted")
     pid = int(process.stdout.readline())
     os.killpg(process.pid, signal.SIGINT)

@@ -1,0 +1,1 @@
+"""What is checked of data when it is loaded, before any request."""
