@@ -7,42 +7,53 @@ stream, empty deltas, and the usage at its end are messages too, but nothing tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar
 
-from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint, RequestInfo, ResponseFacts
+from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint, EndpointFacts, RequestInfo, ResponseFacts
+from pytest_aiperf.endpoints.choices import facts_of_choices, read_choices, read_whole
+from pytest_aiperf.endpoints.error_object import MISSHAPEN
+from pytest_aiperf.endpoints.messages import chat_messages
+from pytest_aiperf.endpoints.usage import asking_for_usage
 
-_LARGEST_COUNT: Final = 2**31 - 1
-_MISSHAPEN: Final = (AttributeError, TypeError, LookupError)
-"""What looking into decoded JSON raises where it is not what the API says."""
+_MISSHAPEN = (*MISSHAPEN, StopIteration)
 
 
 class ChatEndpoint(BaseEndpoint):
     """``/v1/chat/completions``."""
 
+    facts: ClassVar[EndpointFacts | None] = EndpointFacts(
+        name="chat",
+        description="OpenAI chat completions, streamed or not",
+        supports_streaming=True,
+        produces_tokens=True,
+        tokenizes_input=True,
+        supports_audio=True,
+        supports_images=True,
+        supports_videos=True,
+        metrics_title="LLM Metrics",
+    )
+
     path: ClassVar[str] = "/v1/chat/completions"
     token_name: ClassVar[str] = "content"
 
     def format_payload(self, request: RequestInfo) -> dict[str, Any]:
-        """Return the body: the native fields, then the endpoint's extra, then the last turn's; the last one wins.
+        """Return the body. Usage is asked for unless an extra says otherwise.
 
         The length goes by `max_tokens`, which every server of the kind knows; where only `max_completion_tokens` is
-        accepted (OpenAI's newer models), that is given as an extra. Usage is asked for unless an extra says
-        otherwise.
+        accepted (OpenAI's newer models), that is given as an extra.
         """
         last = request.turns[-1]
         payload: dict[str, Any] = {
             "model": last.model or request.model,
-            "messages": [{"role": turn.role, "content": turn.text} for turn in request.turns],
+            "messages": chat_messages(request, "chat"),
             "stream": request.streaming,
         }
+        tools = self._latest_turn_attr(request, "raw_tools")
+        if tools is not None:
+            payload["tools"] = tools
         if last.max_tokens is not None:
             payload["max_tokens"] = last.max_tokens
-        payload |= request.extra
-        payload |= last.extra_body
-        options = payload.get("stream_options", {})
-        if payload["stream"] and isinstance(options, Mapping):
-            payload["stream_options"] = {"include_usage": True} | dict(options)
-        return payload
+        return asking_for_usage(self.merged(payload, request))
 
     def read_stream(self, messages: Sequence[Any], *, done: bool) -> ResponseFacts:
         """Read the decoded messages of a stream; one that is not shaped like a chunk is an error of the stream.
@@ -61,7 +72,7 @@ class ChatEndpoint(BaseEndpoint):
             ]
             closing = next(choices[0] for message in reversed(messages) if (choices := message["choices"]))
             plain = not odd and closing["finish_reason"]
-        except (*_MISSHAPEN, StopIteration):
+        except _MISSHAPEN:
             return _read_carefully(messages, done)
         if not plain:
             return _read_carefully(messages, done)
@@ -70,48 +81,40 @@ class ChatEndpoint(BaseEndpoint):
             usage = message.get("usage")
             if usage:
                 break
-        return _facts(messages, content, True, None, usage)
+        return facts_of_choices(messages, content, True, None, usage, _first_output)
 
     def read_response(self, body: Any) -> ResponseFacts:
         """Read a whole answer: complete when it is there."""
-        try:
-            error = body.get("error") or (body if body.get("object") == "error" else None)
-            if error is None and not body["choices"][0]["message"]:
-                error = "the answer holds no message"
-            usage = body.get("usage")
-        except _MISSHAPEN:
-            error, usage = f"the answer is not a chat completion: {str(body)[:200]}", None
-        return _facts((), [] if error else [0], error is None, error, usage)
+        return read_whole(
+            body,
+            what="a chat completion",
+            has_answer=lambda choice: choice["message"],
+            lacks="the answer holds no message",
+        )
+
+    def text_of(self, messages: Sequence[Any]) -> str:
+        """Return the text of the first choice."""
+        return "".join(_text(message) for message in messages)
 
 
 def _read_carefully(messages: Sequence[Any], done: bool) -> ResponseFacts:
-    """Read messages of any shape: errors, missing fields, a stream that is cut.
+    return read_choices(
+        messages,
+        done=done,
+        what="a chat completion chunk",
+        has_content=_has_content,
+        first_output=_first_output,
+    )
 
-    [DONE] alone does not finish a stream: llama.cpp's server sends it after an answer that another request has
-    interrupted. Only where a server knows no `finish_reason` at all is it taken for the end.
-    """
-    content: list[int] = []
-    finished = knows_reasons = False
-    usage: Any = None
-    error: Any = None
-    i = -1
-    try:
-        for i, message in enumerate(messages):
-            choices = message.get("choices")
-            if choices:
-                delta = choices[0].get("delta")
-                if delta and (delta.get("content") or _is_other_content(delta)):
-                    content.append(i)
-                finished = finished or bool(choices[0].get("finish_reason"))
-                knows_reasons = knows_reasons or "finish_reason" in choices[0]
-            elif message.get("object") == "error":
-                error = error or message
-            error = error or message.get("error")
-            usage = message.get("usage") or usage
-    except _MISSHAPEN:
-        error = f"message {i + 1} is not a chat completion chunk: {str(messages[i])[:200]}"
-    finished = finished or (done and not knows_reasons)
-    return _facts(messages, content, finished, error, usage)
+
+def _has_content(choice: Mapping[str, Any]) -> bool:
+    delta = choice.get("delta")
+    return bool(delta and (delta.get("content") or _is_other_content(delta)))
+
+
+def _is_other_content(delta: Mapping[str, Any]) -> bool:
+    """Reasoning, by either of the names that servers give it, or a tool call."""
+    return bool(delta.get("reasoning_content") or delta.get("reasoning") or delta.get("tool_calls"))
 
 
 def _first_output(messages: Sequence[Any], content: Sequence[int]) -> int | None:
@@ -123,58 +126,12 @@ def _first_output(messages: Sequence[Any], content: Sequence[int]) -> int | None
     return None
 
 
-def _first_tokens(messages: Sequence[Any], content: Sequence[int]) -> int:
-    """Tokens of the first content message: 1 where the server does not count along."""
-    usage = messages[content[0]].get("usage")
-    return (_usage_of(usage).output or 1) if usage else 1
-
-
-def _is_other_content(delta: Mapping[str, Any]) -> bool:
-    """Reasoning, by either of the names that servers give it, or a tool call."""
-    return bool(delta.get("reasoning_content") or delta.get("reasoning") or delta.get("tool_calls"))
-
-
-def _facts(
-    messages: Sequence[Any], content: list[int], finished: bool, error: Any, usage: Any
-) -> ResponseFacts:
-    """What the content says; `messages` is empty where the answer came whole."""
-    message, code = _error_of(error) if error else (None, None)
-    streamed = bool(content and messages)
-    first_output = _first_output(messages, content) if streamed else (0 if content else None)
-    first_tokens = _first_tokens(messages, content) if streamed else 1
-    return ResponseFacts(content, finished, message, code, *_usage_of(usage), first_output, first_tokens)
-
-
-def _error_of(error: Any) -> tuple[str, int | None]:
-    """Text and code of an error object, which is an object by the book and a string in the field."""
-    if not isinstance(error, Mapping):
-        return str(error), None
-    code = error.get("code")
-    text = error.get("message") or error.get("type") or str(dict(error))
-    return str(text), code if isinstance(code, int) and not isinstance(code, bool) else None
-
-
-class _Usage(NamedTuple):
-    input: int | None = None
-    output: int | None = None
-    reasoning: int | None = None
-    cached: int | None = None
-
-
-_NO_USAGE: Final = _Usage()
-
-
-def _usage_of(usage: Any) -> _Usage:
-    if not isinstance(usage, dict):
-        return _NO_USAGE
-    told, given = usage.get("completion_tokens_details"), usage.get("prompt_tokens_details")
-    return _Usage(
-        _count(usage.get("prompt_tokens")),
-        _count(usage.get("completion_tokens")),
-        _count(told.get("reasoning_tokens")) if isinstance(told, dict) else None,
-        _count(given.get("cached_tokens")) if isinstance(given, dict) else None,
-    )
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value <= _LARGEST_COUNT else None
+def _text(message: Any) -> str:
+    """Text of a chunk or of a whole answer, which some servers write as parts."""
+    try:
+        choice = message["choices"][0]
+        content = (choice.get("delta") or choice.get("message"))["content"]
+        parts = [{"text": content}] if isinstance(content, str) else content or []
+        return "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+    except MISSHAPEN:
+        return ""

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from pytest_aiperf.common.records import Outcome
+from pytest_aiperf.common.records import ABSENT, Outcome
 from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint, ResponseFacts
 from pytest_aiperf.engine.folding import Folded, fold, spellings
 from pytest_aiperf.engine.plan import LoadPlan
@@ -21,6 +21,7 @@ from pytest_aiperf.engine.transport import Exchange, Failure
 
 DONE: Final = b"[DONE]"
 _OK: Final = Outcome.OK  # looking up a member of an enum takes longer than looking up a global
+_MEDIA: Final = (b"audio/", b"image/", b"video/", b"application/octet-stream")
 _HANG_UPS: Final = ("reset", "truncated")
 _MOST_SHAPES: Final = 256
 _NOTHING: Final = ResponseFacts(content=(), finished=False)
@@ -38,6 +39,8 @@ class Answer(NamedTuple):
     coalesced: int
     facts: ResponseFacts
     """Its `content` counts the messages that were decoded, which need not be all."""
+    correct: int = ABSENT
+    """1 or 0 where it was graded."""
 
 
 class AnswerReader:
@@ -142,21 +145,41 @@ class AnswerReader:
         try:
             loaded = orjson.loads(joined)
         except orjson.JSONDecodeError:
-            return _load_each(data)
-        return (loaded, None) if len(loaded) == len(data) else _load_each(data)
+            loaded = []
+        if len(loaded) == len(data):
+            return loaded, None
+        return _load_each(data, or_text=self._endpoint.reads_text)
 
     def _read_body(self, exchange: Exchange) -> Answer:
-        body = b"".join(exchange.parts)
         try:
-            decoded = orjson.loads(body)
+            body = self._body_of(exchange)
         except orjson.JSONDecodeError as error:
-            return _failed(
-                exchange, Failure("json", f"the answer is not JSON ({error.msg}): {snippet(body)}")
-            )
-        facts = self._endpoint.read_response(decoded)
+            text = f"the answer is not JSON ({error.msg}): {snippet(b''.join(exchange.parts))}"
+            return _failed(exchange, Failure("json", text))
+        facts = self._endpoint.read_response(body)
         content_ns = [exchange.t_end] if facts.content else []
         failure = _server_error(facts)
         return Answer(_outcome(exchange, failure), failure, content_ns, sum(content_ns), 0, facts)
+
+    def _body_of(self, exchange: Exchange) -> Any:
+        """Return a whole answer as `read_response` takes it.
+
+        Raises:
+            orjson.JSONDecodeError: it is neither JSON nor anything else that the endpoint reads.
+        """
+        body = b"".join(exchange.parts)
+        if self._endpoint.reads_media and _is_media(exchange):
+            return body
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            if not self._endpoint.reads_text:
+                raise
+            return body.decode("utf-8", "replace")
+
+
+def _is_media(exchange: Exchange) -> bool:
+    return exchange.headers.get(b"content-type", b"").lower().startswith(_MEDIA)
 
 
 def _without_done(read: Messages) -> tuple[list[bytes], list[int], bool]:
@@ -167,13 +190,20 @@ def _without_done(read: Messages) -> tuple[list[bytes], list[int], bool]:
     return [read.data[i] for i in kept], [read.part[i] for i in kept], True
 
 
-def _load_each(data: list[bytes]) -> tuple[list[Any], Failure | None]:
-    """Decode up to the first message that is not JSON. What is not UTF-8 is replaced, as event streams have it."""
+def _load_each(data: list[bytes], *, or_text: bool = False) -> tuple[list[Any], Failure | None]:
+    """Decode up to the first message that is not JSON, or leave such ones as text.
+
+    What is not UTF-8 is replaced, as event streams have it.
+    """
     loaded: list[Any] = []
     for number, payload in enumerate(data, 1):
+        text = payload.decode("utf-8", "replace")
         try:
-            loaded.append(orjson.loads(payload.decode("utf-8", "replace")))
+            loaded.append(orjson.loads(text))
         except orjson.JSONDecodeError as error:
+            if or_text:
+                loaded.append(text)
+                continue
             return loaded, Failure("json", f"message {number} is not JSON ({error.msg}): {snippet(payload)}")
     return loaded, None
 

@@ -57,6 +57,7 @@ def _share(plan: LoadPlan, rows: npt.NDArray[np.intp], number: int, of: int) -> 
     return replace(
         plan,
         bodies=[plan.bodies[row] for row in rows.tolist()],
+        expected=None if plan.expected is None else [plan.expected[row] for row in rows.tolist()],
         concurrency=_part(plan.concurrency, number, of),
         prefill_concurrency=_part(plan.prefill_concurrency, number, of),
         count=_count(plan, rows),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import accumulate
@@ -10,6 +11,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from pytest_aiperf.common.conversation import Expected
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.common.records import Int32, Int64
 
@@ -41,6 +43,9 @@ _ARRAYS: Final = {
 }
 
 
+_BUFFERS: Final = {"bodies", "expected", *_ARRAYS}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadPlan:
     """One run: the requests in their order, ready to send, and the rules by which they are sent.
@@ -61,7 +66,15 @@ class LoadPlan:
     """``(n,)`` request bodies, sent in this order."""
     endpoint_type: str = "chat"
     """Registry name of the endpoint that reads the answers."""
+    endpoint_extra: Mapping[str, Any] = field(default_factory=dict)
+    """`ModelEndpointInfo.extra` of the endpoint that reads the answers."""
     streaming: bool = True
+    download_video_content: bool = False
+    """`ModelEndpointInfo.download_video_content` of the endpoint that reads the answers."""
+    expected: Sequence[Expected | None] | None = None
+    """``(n,)``: what the answer to each request should be, None where nothing is expected of it; it is graded then, and
+    a batch has `RecordBatch.correct`. None: nothing is graded. Each one has passed `check_expected`.
+    """
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further request headers. The API key is not among them: the load process adds it from its environment."""
 
@@ -155,6 +168,10 @@ class LoadPlan:
                 and len(column) != len(self.bodies)
             ):
                 raise ConfigurationError(f"{name} has {len(column)} entries for {len(self.bodies)} requests")
+        if self.expected is not None and len(self.expected) != len(self.bodies):
+            raise ConfigurationError(
+                f"expected has {len(self.expected)} entries for {len(self.bodies)} requests"
+            )
         if not self.grace_period_s >= 0:
             raise ConfigurationError(f"grace_period_s must not be negative, got {self.grace_period_s}")
         if not self.concurrency_ramp_s >= 0:
@@ -220,16 +237,17 @@ class LoadPlan:
 
     def to_buffers(self) -> tuple[dict[str, Any], list[bytes]]:
         """Return a JSON-ready header and the bodies and columns as buffers."""
-        header = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"bodies", *_ARRAYS}}
+        header = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _BUFFERS}
         given = {name: column for name in _ARRAYS if (column := getattr(self, name)) is not None}
         header |= {
             "headers": dict(self.headers),
+            "endpoint_extra": dict(self.endpoint_extra),
             "further_urls": list(self.further_urls),
             "columns": [*given],
         }
         ends = np.fromiter(accumulate(map(len, self.bodies)), dtype=np.int64)
         columns = [np.ascontiguousarray(c, dtype=_ARRAYS[name]).tobytes() for name, c in given.items()]
-        return header, [b"".join(self.bodies), ends.tobytes(), *columns]
+        return header, [b"".join(self.bodies), ends.tobytes(), _written(self.expected), *columns]
 
     @classmethod
     def from_buffers(cls, header: Mapping[str, Any], buffers: Sequence[bytes | memoryview]) -> LoadPlan:
@@ -239,9 +257,23 @@ class LoadPlan:
         given["further_urls"] = tuple(given["further_urls"])
         joined, ends = bytes(buffers[0]), np.frombuffer(buffers[1], dtype=np.int64).tolist()
         starts = [0, *ends[:-1]]
-        for name, buffer in zip(names, buffers[2:], strict=True):
+        for name, buffer in zip(names, buffers[3:], strict=True):
             given[name] = np.frombuffer(buffer, dtype=_ARRAYS[name])
-        return cls(bodies=[joined[a:b] for a, b in zip(starts, ends, strict=True)], **given)
+        bodies = [joined[a:b] for a, b in zip(starts, ends, strict=True)]
+        return cls(bodies=bodies, expected=_read(bytes(buffers[2])), **given)
+
+
+def _written(expected: Sequence[Expected | None] | None) -> bytes:
+    """Nothing where nothing is expected: an empty buffer."""
+    if expected is None:
+        return b""
+    return json.dumps([None if one is None else [one.answer, one.grader] for one in expected]).encode()
+
+
+def _read(written: bytes) -> Sequence[Expected | None] | None:
+    if not written:
+        return None
+    return [one and Expected(answer=one[0], grader=one[1]) for one in json.loads(written)]
 
 
 def _check_positive(name: str, value: float) -> None:

@@ -1,6 +1,6 @@
 """PYTEST_DONT_REWRITE. Collects finished requests into columns.
 
-A row is packed into one growing buffer by one call, 115 bytes of it, and each content stamp takes 8 more; there is no
+A row is packed into one growing buffer by one call, 116 bytes of it, and each content stamp takes 8 more; there is no
 object per request. Columns are cut out of the buffer at the end, when nothing is measured any more.
 """
 
@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from pytest_aiperf.common.masking import Masking
 from pytest_aiperf.common.records import ABSENT, ErrorGroup, Int64, Outcome, RecordBatch, RunFacts
 from pytest_aiperf.engine.answer import Answer
-from pytest_aiperf.engine.masking import Masking
 from pytest_aiperf.engine.transport import Exchange, Failure
 
 _FIELDS: Final = {
@@ -42,8 +42,9 @@ _FIELDS: Final = {
     "output_tokens": "i4",
     "reasoning_tokens": "i4",
     "cached_tokens": "i4",
+    "correct": "i1",
 }
-_ROW: Final = struct.Struct("=iibhiqqqqqqqiqiiiiiiii")
+_ROW: Final = struct.Struct("=iibhiqqqqqqqiqiiiiiiiib")
 _STAMPS: Final = ("t_plan", "t0", "t_sent", "t_hdr", "t_end", "t_output")
 _BLOCK_ROWS: Final = 4096
 _MOST_GROUPS: Final = 256
@@ -99,6 +100,7 @@ class Recorder:
             ABSENT if facts.output_tokens is None else facts.output_tokens,
             ABSENT if facts.reasoning_tokens is None else facts.reasoning_tokens,
             ABSENT if facts.cached_tokens is None else facts.cached_tokens,
+            answer.correct,
         )
         self.rows += 1
         self.last_end_ns = max(self.last_end_ns, exchange.t_end)

@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from pytest_aiperf.engine.cut_text import CUT, cut_text
+from pytest_aiperf.common.cut_text import CUT, cut_text
 from pytest_aiperf.engine.transport import Exchange, Failure
 
 _ERROR_BODY_BYTES: Final = 4096

@@ -13,19 +13,20 @@ from math import inf
 from typing import Any, Final
 
 from pytest_aiperf.common.errors import ConfigurationError
-from pytest_aiperf.common.header_values import header_values
+from pytest_aiperf.common.header_values import api_key, header_values
+from pytest_aiperf.common.masking import Masking
 from pytest_aiperf.common.records import Outcome, RecordBatch, RunFacts
+from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint, ModelEndpointInfo
 from pytest_aiperf.engine.address import parse_target
 from pytest_aiperf.engine.alarm import new_alarm
-from pytest_aiperf.engine.answer import AnswerReader
 from pytest_aiperf.engine.clock import realtime_offset_ns
 from pytest_aiperf.engine.dealing import in_whole_plan
+from pytest_aiperf.engine.graded_answers import new_answer_reader
 from pytest_aiperf.engine.loop import LagSampler, collector_at_rest, errors_caught
-from pytest_aiperf.engine.masking import Masking
 from pytest_aiperf.engine.pacers import Pacer, connections_of, new_pacer
 from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.engine.recorder import Recorder
-from pytest_aiperf.engine.request_bytes import RequestBytes, api_key
+from pytest_aiperf.engine.request_bytes import RequestBytes
 from pytest_aiperf.engine.transport import Exchange, Transport
 from pytest_aiperf.engine.transports import new_transport
 from pytest_aiperf.plugin.plugins import get_class
@@ -70,11 +71,16 @@ async def run_load(
         EndpointError: no connection could be made at all.
     """
     targets = [parse_target(url) for url in plan.urls]
-    endpoint = get_class("endpoint", plan.endpoint_type)()
+    told = ModelEndpointInfo(
+        streaming=plan.streaming,
+        extra=plan.endpoint_extra,
+        download_video_content=plan.download_video_content,
+    )
+    endpoint: BaseEndpoint = get_class("endpoint", plan.endpoint_type)(told)
     recorder = Recorder(Masking(api_key=api_key(), headers=plan.headers))
     plan = replace(plan, headers=header_values(plan.headers))
-    requests = RequestBytes(plan, targets)
-    answers = AnswerReader(plan, endpoint)
+    requests = RequestBytes(plan, targets, endpoint)
+    answers = new_answer_reader(plan, endpoint)
 
     def record(exchange: Exchange) -> Outcome:
         answer = answers.read(exchange)
@@ -82,6 +88,10 @@ async def run_load(
         return answer.outcome
 
     transport = new_transport(plan, targets)
+    if endpoint.polls:
+        from pytest_aiperf.engine.polling import Polling
+
+        transport = Polling(plan, endpoint, requests=requests, transport=transport)
     pacer = new_pacer(plan, requests=requests, transport=transport, record=record, endpoint=endpoint)
     aborted = asyncio.ensure_future(abort.wait()) if abort is not None else None
     try:

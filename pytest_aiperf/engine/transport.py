@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from pytest_aiperf.common.records import ABSENT
+
+CANCELLED_BY_PLAN: Final = "cancelled, as the plan has it"
+CANCELLED_BY_CUT: Final = "cancelled: the run was cut short"
 
 
 class Failure(NamedTuple):
@@ -80,8 +83,10 @@ class Transport(Protocol):
     name: str
     proxy: str | None
     """Host and port of the proxy in use."""
-    reopened: int
-    """Idle connections that the server had closed and that were opened again."""
+
+    @property
+    def reopened(self) -> int:
+        """Idle connections that the server had closed and that were opened again."""
 
     @property
     def timestamps(self) -> str:
@@ -102,6 +107,9 @@ class Transport(Protocol):
 
     def cancel_all(self) -> None:
         """End everything that is in flight as cancelled."""
+
+    def end_conversation(self, conversation: int) -> None:
+        """Close the connections that are kept for this conversation alone."""
 
     def close(self) -> None:
         """Close all connections. Nothing is handed out any more."""

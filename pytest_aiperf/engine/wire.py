@@ -23,7 +23,7 @@ from pytest_aiperf.engine.pool import NewConnection, Pool
 from pytest_aiperf.engine.readiness import Readiness, new_readiness
 from pytest_aiperf.engine.request_bytes import new_turns
 from pytest_aiperf.engine.reuse import new_shelf
-from pytest_aiperf.engine.transport import Exchange, Failure
+from pytest_aiperf.engine.transport import CANCELLED_BY_CUT, CANCELLED_BY_PLAN, Exchange, Failure
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -139,22 +139,25 @@ class WireTransport:
 
     def cancel(self, exchange: Exchange) -> None:
         if exchange.carrier is not None:
-            self._cancel(exchange, "cancelled, as the plan has it")
+            self._cancel(exchange, CANCELLED_BY_PLAN)
 
     def cancel_all(self) -> None:
         for connection in list(self._connections):
             if connection.exchange is not None:
-                self._cancel(connection.exchange, "cancelled: the run was cut short")
+                self._cancel(connection.exchange, CANCELLED_BY_CUT)
 
     def _cancel(self, exchange: Exchange, why: str) -> None:
         exchange.cancelled = True
         exchange.carrier.fail(Failure("cancelled", why))
 
-    def _end_of_turn(self, exchange: Exchange) -> None:
+    def end_conversation(self, conversation: int) -> None:
         """One connection per conversation and target: with several targets the last turn ends all of them."""
+        for pool in self._pools:
+            pool.end_conversation(conversation)
+
+    def _end_of_turn(self, exchange: Exchange) -> None:
         if exchange.last_of_conversation:
-            for pool in self._pools:
-                pool.end_conversation(exchange.conversation)
+            self.end_conversation(exchange.conversation)
         self._on_end(exchange)
 
 

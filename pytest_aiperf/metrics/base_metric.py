@@ -45,8 +45,12 @@ class MetricContext:
     """Requests have due times: a request rate, or a schedule."""
     asked_osl: int | None = None
     """Output tokens that each request asks for; None where they differ or are not asked for."""
+    produces_tokens: bool = True
+    """Messages with content are tokens, where the server counts none; else they may be drafts of an image."""
     slos: Mapping[str, float] = field(default_factory=dict)
     """Limits by tag that a good request keeps (`pytest_aiperf.metrics.goodput.parse_slos`)."""
+    graded: bool = False
+    """The data says which answers are expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,8 @@ class BaseMetric(ABC):
 
     tag: ClassVar[str]
     header: ClassVar[str]
+    description: ClassVar[str] = ""
+    """One line, of the metrics of this package: their entries in `plugins.yaml` are written from it."""
     unit: ClassVar[str]
     direction: ClassVar[Direction]
     group: ClassVar[Group]
@@ -79,6 +85,8 @@ class BaseMetric(ABC):
     open_loop_only: ClassVar[bool] = False
     slos_only: ClassVar[bool] = False
     """It says something only where ``goodput`` limits are given."""
+    graded_only: ClassVar[bool] = False
+    """It says something only where the data holds expected answers."""
     deterministic: ClassVar[bool] = False
     """It does not vary from run to run unless the server's behaviour changes (token counts)."""
     stored: ClassVar[bool] = False
@@ -92,6 +100,7 @@ class BaseMetric(ABC):
             (context.streaming or not self.streaming_only)
             and (context.open_loop or not self.open_loop_only)
             and (bool(context.slos) or not self.slos_only)
+            and (context.graded or not self.graded_only)
         )
 
 

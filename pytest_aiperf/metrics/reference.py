@@ -51,7 +51,6 @@ LEFT_OUT: Final = {
     "`nvidia_*`, `amd_*`": "energy per token and the like need the GPU's records beside the run's",
     "`rtfx`, `audio_duration`, `image_*`, `video_*`, `num_images`": "the records hold no media",
     "`context_overflow_count`": "such a refusal is a failed request, grouped by its message in `result.errors`",
-    "accuracy": "not performance",
 }
 HEAD: Final = """# Metrics
 
@@ -127,5 +126,7 @@ def _needs(metric: BaseMetric) -> Iterator[str]:
         yield "due times"
     if metric.slos_only:
         yield "`goodput`"
+    if metric.graded_only:
+        yield "[expected answers](accuracy.md)"
     if isinstance(metric, BaseRecordMetric) and metric.counts_failed:
         yield "a failed request"

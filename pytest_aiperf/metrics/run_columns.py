@@ -110,7 +110,8 @@ class RunColumns:
     @cached_property
     def osl_source(self) -> TokenSource:
         """Where output tokens of this run are counted."""
-        return osl_source(self.batch)
+        source = osl_source(self.batch)
+        return "absent" if source == "content_messages" and not self.context.produces_tokens else source
 
     def span_ms(self, start: Int64, end: Int64) -> Floats:
         """Return milliseconds from one stamp to another; NaN where one is absent or the request is not good."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from pytest_aiperf.common.errors import ConfigurationError
-from pytest_aiperf.mock_server.chat_script import ChatScripts
+from pytest_aiperf.mock_server.answer_scripts import AnswerScripts
+from pytest_aiperf.mock_server.apis import APIS
 from pytest_aiperf.mock_server.connection import Connection
 from pytest_aiperf.mock_server.http_reply import (
     CONTINUE,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from pytest_aiperf.mock_server.http_request import RequestHead
     from pytest_aiperf.mock_server.options import MockOptions
 
-CHAT_PATH: Final = b"/v1/chat/completions"
 _MAX_UNREAD_BYTES: Final = 16 * 1024 * 1024
 """What a client may send ahead while its request is being answered."""
 _MAX_AGE_NS: Final = 1_000_000_000
@@ -167,8 +167,9 @@ class MockServer:
             self._reply(conn, error_reply(bad.status, bad.message))
 
     def _answer(self, conn: Connection, head: RequestHead, body: bytes, received_ns: int) -> None:
-        if head.path == CHAT_PATH and head.method == b"POST":
-            self._chat(conn, head, body, received_ns)
+        scripts = self._scripts.get(head.path)
+        if scripts is not None and head.method == b"POST":
+            self._play(conn, head, scripts, body, received_ns)
         elif head.path == b"/v1/models" and head.method == b"GET":
             model = {"id": self._options.model, "object": "model", "created": 0, "owned_by": "pytest-aiperf"}
             self._reply(conn, json_reply(200, {"object": "list", "data": [model]}))
@@ -185,10 +186,12 @@ class MockServer:
             where = f"{head.method.decode('latin-1')} {head.path.decode('latin-1')}"
             self._reply(conn, error_reply(404, f"Unknown request URL: {where}.", code="unknown_url"))
 
-    def _chat(self, conn: Connection, head: RequestHead, body: bytes, received_ns: int) -> None:
+    def _play(
+        self, conn: Connection, head: RequestHead, scripts: AnswerScripts, body: bytes, received_ns: int
+    ) -> None:
         number = self._number
         self._number = number + 1
-        script = self._scripts.script(body, self._mishaps.fault(number))
+        script = scripts.script(body, self._mishaps.fault(number))
         if conn.closes:
             script = script.closing()
         row = self.log.open(head.request_id, received_ns, script.tokens)
@@ -221,7 +224,7 @@ class MockServer:
 
     def _apply(self, options: MockOptions, *, keep: Connection | None) -> None:
         self._options = options
-        self._scripts = ChatScripts(options)
+        self._scripts = {api.path: AnswerScripts(options, api) for api in APIS}
         self._mishaps = Mishaps(options)
         self._playback.set_options(options)
         if options.fault == "refused" and self._listening:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
+from scripted_api import exchange, json_answer, sse_answer
 
-from pytest_aiperf.endpoints.base_endpoint import RequestInfo, Turn
+from pytest_aiperf.common.conversation import Turn
+from pytest_aiperf.common.records import Outcome
+from pytest_aiperf.endpoints.base_endpoint import RequestInfo
 from pytest_aiperf.endpoints.openai_chat import ChatEndpoint
 from pytest_aiperf.plugin.plugins import get_class
 
 CHAT = ChatEndpoint()
+REQUEST = RequestInfo(turns=[Turn(text="hello", max_tokens=5)], model="m", streaming=True, system="Be brief.")
 
 
 def request(*, streaming=True, extra=None, **turn):
@@ -24,6 +29,110 @@ def chunk(finish=None, usage=None, **delta):
 
 def test_it_is_what_the_registry_calls_chat():
     assert get_class("endpoint", "chat") is ChatEndpoint
+
+
+def test_a_request_is_written_as_documented_and_its_stream_read():
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
+    answer = [
+        chunk(role="assistant", content=""),
+        chunk(content="Hel"),
+        chunk(content="lo", finish="stop"),
+        {"choices": [], "usage": usage},
+    ]
+    request, records = exchange("chat", REQUEST, sse_answer(answer, done=True))
+    assert request.line == "POST /v1/chat/completions HTTP/1.1"
+    assert request.headers["content-type"] == "application/json"
+    assert request.body == (
+        b'{"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hello"}],'
+        b'"stream":true,"max_tokens":5,"stream_options":{"include_usage":true}}'
+    )
+    assert records.outcome.tolist() == [Outcome.OK]
+    assert records.content_count().tolist() == [2]
+    assert (records.input_tokens[0], records.output_tokens[0], records.cached_tokens[0]) == (9, 2, 4)
+
+
+def test_a_whole_answer_is_asked_for_and_read():
+    body = {
+        "choices": [{"message": {"content": "hi"}}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 2},
+    }
+    request, records = exchange("chat", replace(REQUEST, streaming=False), json_answer(body))
+    assert request.json["stream"] is False
+    assert (records.content_count()[0], records.output_tokens[0]) == (1, 2)
+
+
+def test_media_are_parts_behind_the_texts():
+    turn = Turn(
+        text="look",
+        texts=["listen"],
+        images=["data:image/png;base64,AA==", "http://h/i.png"],
+        audios=["data:audio/mpeg;base64,BB==", "http://h/a.wav"],
+        videos=["http://h/v.mp4"],
+    )
+    payload = CHAT.format_payload(RequestInfo(turns=[turn], model="m", streaming=False))
+    assert payload["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "look"},
+                {"type": "text", "text": "listen"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+                {"type": "image_url", "image_url": {"url": "http://h/i.png"}},
+                {"type": "input_audio", "input_audio": {"data": "BB==", "format": "mp3"}},
+                {"type": "audio_url", "audio_url": {"url": "http://h/a.wav"}},
+                {"type": "video_url", "video_url": {"url": "http://h/v.mp4"}},
+            ],
+        }
+    ]
+
+
+def test_messages_that_the_data_has_stand_in_place_of_text():
+    own = [
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+        {"role": "tool", "content": "4"},
+    ]
+    turns = [Turn(text="a"), Turn(raw_messages=own), Turn(raw_messages=[]), Turn(text="b")]
+    payload = CHAT.format_payload(RequestInfo(turns=turns, model="m", streaming=False))
+    assert payload["messages"] == [
+        {"role": "user", "content": "a"},
+        *own,
+        {"role": "user", "content": "b"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("own", "joined"),
+    [
+        ("Be kind.", "Be brief.\n\nBe kind."),
+        (
+            [{"type": "text", "text": "Be kind."}],
+            [{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be kind."}],
+        ),
+        (None, "Be brief."),
+    ],
+)
+def test_a_system_prompt_joins_the_one_that_the_data_has(own, joined):
+    given = [{"role": "system", "content": own, "name": "x"}]
+    before = copy.deepcopy(given)
+    turns = [Turn(raw_messages=given), Turn(text="a")]
+    payload = CHAT.format_payload(RequestInfo(turns=turns, model="m", streaming=False, system="Be brief."))
+    assert payload["messages"][0] == {"role": "system", "content": joined, "name": "x"}
+    assert len(payload["messages"]) == 2
+    assert given == before
+
+
+def test_the_text_of_an_answer_leaves_out_reasoning():
+    stream = [
+        chunk(role="assistant"),
+        chunk(reasoning="hm"),
+        chunk(content="a"),
+        chunk(content="b"),
+        {"choices": []},
+    ]
+    assert CHAT.text_of(stream) == "ab"
+    assert CHAT.text_of([{"choices": [{"message": {"content": "ab", "reasoning": "hm"}}]}]) == "ab"
+    assert CHAT.text_of([{"choices": [{"message": {"content": [{"type": "text", "text": "ab"}]}}]}]) == "ab"
+    assert CHAT.text_of([{"choices": [{"message": {"content": None}}]}, 3, {"choices": [3]}]) == ""
 
 
 def test_a_streamed_request_asks_for_usage():
@@ -68,10 +177,6 @@ def test_max_tokens_and_extra_body_are_those_of_the_last_turn():
 )
 def test_stream_options_that_were_given_are_kept(given, sent):
     assert CHAT.format_payload(request(extra={"stream_options": given}))["stream_options"] == sent
-
-
-def test_an_extra_that_turns_streaming_off_turns_its_options_off_too():
-    assert "stream_options" not in CHAT.format_payload(request(extra={"stream": False}))
 
 
 def test_nothing_that_was_given_is_changed():

@@ -10,6 +10,7 @@ from typing import Any
 from scripted_server import BODY
 
 from pytest_aiperf.common.records import ABSENT
+from pytest_aiperf.endpoints.openai_chat import ChatEndpoint
 from pytest_aiperf.engine import LoadPlan
 from pytest_aiperf.engine.address import parse_target
 from pytest_aiperf.engine.request_bytes import RequestBytes
@@ -22,7 +23,7 @@ DEADLINE_S = 10.0
 class Driver:
     def __init__(self, plan: LoadPlan) -> None:
         targets = [parse_target(url) for url in plan.urls]
-        self._requests = RequestBytes(plan, targets)
+        self._requests = RequestBytes(plan, targets, ChatEndpoint())
         self._ends: dict[int, asyncio.Future[Exchange]] = {}
         self._sent = 0
         self.transport = WireTransport(plan, targets)

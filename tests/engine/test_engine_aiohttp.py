@@ -29,6 +29,7 @@ from tls_server import Authority, https, over_tls
 
 from pytest_aiperf.common.errors import ConfigurationError, EndpointError
 from pytest_aiperf.common.records import Outcome
+from pytest_aiperf.endpoints.openai_chat import ChatEndpoint
 from pytest_aiperf.engine import LoadPlan, run_load
 from pytest_aiperf.engine.address import Address, parse_target
 from pytest_aiperf.engine.aiohttp_opener import Opener, _Resolver
@@ -270,7 +271,7 @@ async def opened(plan: LoadPlan):
 
 
 def request_of(plan: LoadPlan, number: int = 0) -> Exchange:
-    return Exchange(number, 0, RequestBytes(plan, [parse_target(plan.url)])[number])
+    return Exchange(number, 0, RequestBytes(plan, [parse_target(plan.url)], ChatEndpoint())[number])
 
 
 def test_requests_are_byte_for_byte_those_of_wire(load, serve):

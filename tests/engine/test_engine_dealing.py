@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_aiperf.endpoints.openai_chat import ChatEndpoint
 from pytest_aiperf.engine import LoadPlan
 from pytest_aiperf.engine.address import parse_target
 from pytest_aiperf.engine.dealing import deal, in_whole_plan
@@ -180,9 +181,9 @@ def test_what_is_not_dealt_is_the_same_in_every_share():
 def test_a_request_has_the_id_and_the_url_that_it_has_in_the_whole_plan(workers, count):
     plan = make_plan(12, concurrency=5, count=count, further_urls=["http://127.0.0.1:2/v2", URL + "/3"])
     targets = [parse_target(url) for url in plan.urls]
-    requests = RequestBytes(plan, targets)
+    requests = RequestBytes(plan, targets, ChatEndpoint())
     for share in deal(plan, workers):
-        theirs = RequestBytes(share, targets)
+        theirs = RequestBytes(share, targets, ChatEndpoint())
         assert [theirs[i] for i in range(share.planned)] == [requests[i] for i in sent_by(share)]
 
 

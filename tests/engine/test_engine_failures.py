@@ -38,6 +38,8 @@ def only_error(batch):
 
 
 def test_a_reset_before_the_head_is_a_reset(load, serve):
+    """G6."""
+
     def script(wire):
         wire.request()
         wire.reset()
@@ -265,6 +267,8 @@ def test_a_stall_before_the_head_times_out(load, serve):
 
 
 def test_a_stall_in_the_middle_times_out_and_keeps_the_content(load, serve):
+    """G6."""
+
     def script(wire):
         wire.request()
         wire.send(STREAM_HEAD + chunk(token("a")))
@@ -303,6 +307,8 @@ def test_a_timeout_of_one_slot_leaves_the_others_alone(load, serve):
 
 
 def test_equal_failures_are_one_group_whatever_their_ids_and_numbers(load, serve):
+    """G5."""
+
     def script(wire):
         while (request := wire.request()) is not None:
             n = request_number(request.headers["x-request-id"])
@@ -341,6 +347,7 @@ def test_a_server_that_words_every_failure_differently_fills_a_bounded_list(load
 
 @pytest.mark.parametrize("echo", ["{key}", "Bearer {key}", "you sent authorization: Bearer {key}, go away"])
 def test_the_api_key_is_sent_and_never_shown(load, serve, monkeypatch, echo):
+    """G4."""
     key = "sk-proj-Tr0ub4dor.and-3"
     monkeypatch.setenv("AIPERF_API_KEY", key)
     server = serve(answering(whole(echo.format(key=key).encode(), "401 Unauthorized")))

@@ -29,11 +29,11 @@ from scripted_server import (
     whole,
 )
 
+from pytest_aiperf.common.masking import Masking
 from pytest_aiperf.common.records import ABSENT, Outcome, RunFacts
 from pytest_aiperf.endpoints.base_endpoint import ResponseFacts
 from pytest_aiperf.engine import run as engine_run
 from pytest_aiperf.engine.answer import Answer
-from pytest_aiperf.engine.masking import Masking
 from pytest_aiperf.engine.recorder import Recorder
 from pytest_aiperf.engine.transport import Exchange, Failure
 

@@ -19,6 +19,7 @@ def constant(rate, count, **more):
 
 @pytest.mark.parametrize(("requests", "rate"), [(1, 1), (10, 4), (1000, 250), (333, 0.5)])
 def test_n_requests_at_rate_r_end_at_exactly_n_over_r(requests, rate):
+    """K5."""
     due_ns = constant(rate, requests)
     run = virtual_run(plan(requests, due_ns=due_ns))
     assert run.end_ns == round(requests / rate * S)

@@ -13,6 +13,7 @@ from scripted_server import STORY, answering, head, stream, whole
 
 from pytest_aiperf.common.errors import EndpointError
 from pytest_aiperf.common.records import Outcome
+from pytest_aiperf.endpoints.openai_chat import ChatEndpoint
 from pytest_aiperf.engine import LoadPlan, wire
 from pytest_aiperf.engine.address import parse_target
 from pytest_aiperf.engine.request_bytes import RequestBytes, request_number
@@ -91,7 +92,7 @@ def test_a_share_of_a_plan_sends_each_request_to_the_target_of_the_whole_plan(se
 
 def test_requests_are_numbered_on_when_bodies_are_used_again():
     plan = LoadPlan(url="http://h/", bodies=[b"a", b"b"], concurrency=1, count=5)
-    requests = RequestBytes(plan, [parse_target(plan.url)])
+    requests = RequestBytes(plan, [parse_target(plan.url)], ChatEndpoint())
     assert [requests[i][-1:] for i in range(5)] == [b"a", b"b", b"a", b"b", b"a"]
     assert b"000000000004\r\n" in requests[4]
 

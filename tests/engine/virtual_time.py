@@ -177,7 +177,7 @@ async def _run(plan, answer, start_ns, closed, cut_at_ns, reading_ns, alarm_late
 
     means = {
         "loop": asyncio.get_running_loop(),
-        "requests": RequestBytes(plan, [parse_target(plan.url)]),
+        "requests": RequestBytes(plan, [parse_target(plan.url)], ChatEndpoint()),
         "transport": transport,
         "record": record,
         "make_alarm": make_alarm,

@@ -38,6 +38,7 @@ class Request:
     output_tokens: int = ABSENT
     reasoning_tokens: int = ABSENT
     cached_tokens: int = ABSENT
+    correct: int = ABSENT
     slot: int = 0
     index: int | None = None
     """Place in the plan; None: as listed."""
@@ -108,6 +109,7 @@ def batch_of(*requests: Request) -> RecordBatch:
         output_tokens=counts("output_tokens"),
         reasoning_tokens=counts("reasoning_tokens"),
         cached_tokens=counts("cached_tokens"),
+        correct=counts("correct", np.int8),
     )
 
 

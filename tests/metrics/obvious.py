@@ -247,6 +247,11 @@ AMOUNTS = {
     "goodput": n_kept,
 }
 PER_RUN = {
+    "accuracy": lambda requests, context: (
+        sum(r.correct == 1 for r in requests) / graded
+        if (graded := sum(r.correct != ABSENT for r in requests))
+        else None
+    ),
     "good_request_count": n_kept,
     "good_request_fraction": share(n_kept, completed),
     "total_isl": sum_of("input_tokens"),

@@ -149,6 +149,16 @@ def test_tokens_of_a_run_without_a_good_request_are_absent():
     assert all_metrics()["output_token_throughput"].amount(RunColumns(failed)) is None
 
 
+def test_drafts_of_an_image_are_no_tokens():
+    drafts = Request(t0=0, content=(50, 60, 70))
+    run = columns_of(drafts, produces_tokens=False)
+    assert run.osl_source == "absent"
+    assert same(run.of(all_metrics()["output_sequence_length"]), [NAN])
+    assert same(run.of(all_metrics()["inter_token_latency"]), [NAN])
+    counted = columns_of(replace(drafts, output_tokens=9), produces_tokens=False)
+    assert counted.of(all_metrics()["output_sequence_length"]).tolist() == [9]
+
+
 def test_whole_answers_in_one_message_each_are_not_answers_of_one_token():
     whole = [Request(t0=0, content=(50,), end=50), Request(t0=50, content=(90,), end=90)]
     assert osl_source(batch_of(*whole)) == "absent"
@@ -260,7 +270,7 @@ def test_a_metric_states_everything_itself(name):
     assert {"tag", "header", "unit", "direction", "group", "display_order", "__doc__"} <= own.keys()
 
 
-HIGHER_WORDS = ("throughput", "goodput", "good_request")
+HIGHER_WORDS = ("throughput", "goodput", "good_request", "accuracy")
 
 
 def test_directions_are_those_that_people_mean():
@@ -294,6 +304,7 @@ def test_baselines_keep_what_can_be_judged_and_nothing_else():
         "input_token_throughput",
         "total_token_throughput",
         "goodput",
+        "accuracy",
     }
 
 

@@ -59,6 +59,7 @@ def some_run(seed, *, n=40, usage="all", failures=True):
                 output_tokens=len(content) + int(rng.integers(0, 5)) if counted else ABSENT,
                 reasoning_tokens=reasoning,
                 cached_tokens=int(rng.integers(0, 99)) if counted and i % 4 else ABSENT,
+                correct=i % 2 if i % 3 else ABSENT,
             )
         )
     return requests

@@ -25,6 +25,7 @@ class AdjRequestLatency(BaseRecordMetric):
 
     tag = "adj_request_latency"
     header = "Request Latency (adjusted)"
+    description = "Request latency, failed requests infinitely slow"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -42,6 +43,7 @@ class AdjTimeToFirstToken(BaseRecordMetric):
 
     tag = "adj_time_to_first_token"
     header = "Time to First Token (adjusted)"
+    description = "Time to first token, failed requests infinitely slow"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -60,6 +62,7 @@ class AdjInterTokenLatency(BaseRecordMetric):
 
     tag = "adj_inter_token_latency"
     header = "Inter Token Latency (adjusted)"
+    description = "Inter token latency, failed requests infinitely slow"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -78,6 +81,7 @@ class AdjDecodeDuration(BaseRecordMetric):
 
     tag = "adj_decode_duration"
     header = "Decode Duration (adjusted)"
+    description = "Decode duration, failed requests infinitely slow"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"

@@ -22,6 +22,7 @@ class EffectiveConcurrency(BaseLevelMetric):
 
     tag = "effective_concurrency"
     header = "Effective Concurrency"
+    description = "Requests in flight over time"
     unit = "requests"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "concurrency"
@@ -38,6 +39,7 @@ class EffectivePrefillConcurrency(BaseLevelMetric):
 
     tag = "effective_prefill_concurrency"
     header = "Effective Prefill Concurrency"
+    description = "Requests before their first content over time"
     unit = "requests"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "concurrency"
@@ -55,6 +57,7 @@ class EffectiveDecodeConcurrency(BaseLevelMetric):
 
     tag = "effective_decode_concurrency"
     header = "Effective Decode Concurrency"
+    description = "Requests in decode over time"
     unit = "requests"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "concurrency"
@@ -72,6 +75,7 @@ class ActivePrefillConcurrency(BaseLevelMetric):
 
     tag = "active_prefill_concurrency"
     header = "Active Prefill Concurrency"
+    description = "Requests before their first content, while there are any"
     unit = "requests"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "concurrency"
@@ -89,6 +93,7 @@ class ActiveDecodeConcurrency(BaseLevelMetric):
 
     tag = "active_decode_concurrency"
     header = "Active Decode Concurrency"
+    description = "Requests in decode, while there are any"
     unit = "requests"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "concurrency"

@@ -16,6 +16,7 @@ class RequestCount(BaseRunMetric):
 
     tag = "request_count"
     header = "Request Count"
+    description = "Good requests"
     unit = "requests"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "requests"
@@ -31,6 +32,7 @@ class ErrorRequestCount(BaseRunMetric):
 
     tag = "error_request_count"
     header = "Error Request Count"
+    description = "Failed requests"
     unit = "requests"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "requests"
@@ -46,6 +48,7 @@ class CompletedRequestCount(BaseRunMetric):
 
     tag = "completed_request_count"
     header = "Completed Request Count"
+    description = "Good and failed requests"
     unit = "requests"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "requests"
@@ -62,6 +65,7 @@ class TruncatedRequestCount(BaseRunMetric):
 
     tag = "truncated_request_count"
     header = "Truncated Request Count"
+    description = "Streams that ended too early"
     unit = "requests"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "requests"
@@ -78,6 +82,7 @@ class CancelledRequestCount(BaseRunMetric):
 
     tag = "cancelled_request_count"
     header = "Cancelled Request Count"
+    description = "Requests that the load cancelled"
     unit = "requests"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "requests"
@@ -94,6 +99,7 @@ class RequestErrorRate(BaseRunMetric):
 
     tag = "request_error_rate"
     header = "Request Error Rate"
+    description = "Share of the completed requests that failed"
     unit = "%"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "requests"
@@ -111,6 +117,7 @@ class BenchmarkDuration(BaseRunMetric):
 
     tag = "benchmark_duration"
     header = "Benchmark Duration"
+    description = "First send to last content of the good requests"
     unit = "s"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "requests"

@@ -28,6 +28,7 @@ class GoodRequestCount(BaseRunMetric):
 
     tag = "good_request_count"
     header = "Good Request Count"
+    description = "Requests that keep all limits of goodput"
     unit = "requests"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "goodput"
@@ -44,6 +45,7 @@ class Goodput(BaseWindowMetric):
 
     tag = "goodput"
     header = "Goodput"
+    description = "Requests per second that keep all limits of goodput"
     unit = "requests/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "goodput"
@@ -61,6 +63,7 @@ class GoodRequestFraction(BaseRunMetric):
 
     tag = "good_request_fraction"
     header = "Good Request Fraction"
+    description = "Share of the completed requests that keep all limits of goodput"
     unit = "ratio"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "goodput"

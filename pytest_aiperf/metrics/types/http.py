@@ -20,6 +20,7 @@ class HttpReqBlocked(BaseRecordMetric):
 
     tag = "http_req_blocked"
     header = "HTTP Blocked"
+    description = "Wait of a due request for a slot"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "http"
@@ -38,6 +39,7 @@ class HttpReqConnecting(BaseRecordMetric):
 
     tag = "http_req_connecting"
     header = "HTTP Connecting"
+    description = "Connecting, TLS included"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "http"
@@ -54,6 +56,7 @@ class HttpReqSending(BaseRecordMetric):
 
     tag = "http_req_sending"
     header = "HTTP Sending"
+    description = "First to last byte of the request"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "http"
@@ -70,6 +73,7 @@ class HttpReqWaiting(BaseRecordMetric):
 
     tag = "http_req_waiting"
     header = "HTTP Waiting"
+    description = "Request sent to response head"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "http"
@@ -86,6 +90,7 @@ class HttpReqReceiving(BaseRecordMetric):
 
     tag = "http_req_receiving"
     header = "HTTP Receiving"
+    description = "Response head to the end of the answer"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "http"
@@ -102,6 +107,7 @@ class HttpReqDuration(BaseRecordMetric):
 
     tag = "http_req_duration"
     header = "HTTP Duration"
+    description = "First byte sent to the end of the answer"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "http"
@@ -118,6 +124,7 @@ class HttpReqConnectionOverhead(BaseRecordMetric):
 
     tag = "http_req_connection_overhead"
     header = "HTTP Connection Overhead"
+    description = "Blocked and connecting"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "http"
@@ -135,6 +142,7 @@ class HttpReqTotal(BaseRecordMetric):
 
     tag = "http_req_total"
     header = "HTTP Total"
+    description = "Overhead and duration"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "http"
@@ -151,6 +159,7 @@ class HttpReqDataSent(BaseRecordMetric):
 
     tag = "http_req_data_sent"
     header = "HTTP Data Sent"
+    description = "Size of the request"
     unit = "KB"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "http"
@@ -167,6 +176,7 @@ class HttpReqDataReceived(BaseRecordMetric):
 
     tag = "http_req_data_received"
     header = "HTTP Data Received"
+    description = "Size of the answer"
     unit = "KB"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "http"
@@ -183,6 +193,7 @@ class HttpReqConnectionReused(BaseRecordMetric):
 
     tag = "http_req_connection_reused"
     header = "HTTP Connection Reused"
+    description = "Whether the connection was open"
     unit = "ratio"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "http"

@@ -21,6 +21,7 @@ class TimeToFirstToken(BaseRecordMetric):
 
     tag = "time_to_first_token"
     header = "Time to First Token"
+    description = "First byte sent to the first message with content"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -38,6 +39,7 @@ class TimeToSecondToken(BaseRecordMetric):
 
     tag = "time_to_second_token"
     header = "Time to Second Token"
+    description = "First to second message with content"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -55,6 +57,7 @@ class TimeToFirstOutputToken(BaseRecordMetric):
 
     tag = "time_to_first_output_token"
     header = "Time to First Output Token"
+    description = "First byte sent to the first content that is not reasoning"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -71,6 +74,7 @@ class RequestLatency(BaseRecordMetric):
 
     tag = "request_latency"
     header = "Request Latency"
+    description = "First byte sent to the last message with content"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -87,6 +91,7 @@ class DecodeDuration(BaseRecordMetric):
 
     tag = "decode_duration"
     header = "Decode Duration"
+    description = "First to last message with content"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -108,6 +113,7 @@ class InterTokenLatency(BaseRecordMetric):
 
     tag = "inter_token_latency"
     header = "Inter Token Latency"
+    description = "Decode time per token after the first"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -128,6 +134,7 @@ class InterChunkLatency(BaseListMetric):
 
     tag = "inter_chunk_latency"
     header = "Inter Chunk Latency"
+    description = "Gaps between messages with content"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"

@@ -19,6 +19,7 @@ class OutputSequenceLength(BaseRecordMetric):
 
     tag = "output_sequence_length"
     header = "Output Sequence Length"
+    description = "Output tokens per request"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -42,6 +43,7 @@ class OutputTokenCount(BaseRecordMetric):
 
     tag = "output_token_count"
     header = "Output Token Count"
+    description = "Output tokens per request without reasoning"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -61,6 +63,7 @@ class ReasoningTokenCount(BaseRecordMetric):
 
     tag = "reasoning_token_count"
     header = "Reasoning Token Count"
+    description = "Reasoning tokens per request"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -78,6 +81,7 @@ class InputSequenceLength(BaseRecordMetric):
 
     tag = "input_sequence_length"
     header = "Input Sequence Length"
+    description = "Prompt tokens per request"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -95,6 +99,7 @@ class OslMismatchDiff(BaseRecordMetric):
 
     tag = "osl_mismatch_diff_pct"
     header = "OSL Mismatch"
+    description = "Output tokens against what was asked for"
     unit = "%"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -115,6 +120,7 @@ class OslMismatchCount(BaseRunMetric):
 
     tag = "osl_mismatch_count"
     header = "OSL Mismatch Count"
+    description = "Requests whose output is of another length than was asked for"
     unit = "requests"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "tokens"

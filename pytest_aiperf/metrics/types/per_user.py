@@ -17,6 +17,7 @@ class OutputTokenThroughputPerUser(BaseRecordMetric):
 
     tag = "output_token_throughput_per_user"
     header = "Output Token Throughput per User"
+    description = "Tokens per second that one user sees after the first"
     unit = "tokens/s/user"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "throughput"
@@ -33,6 +34,7 @@ class E2eOutputTokenThroughput(BaseRecordMetric):
 
     tag = "e2e_output_token_throughput"
     header = "E2E Output Token Throughput"
+    description = "Output tokens per second of request latency"
     unit = "tokens/s/user"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "throughput"
@@ -48,6 +50,7 @@ class PrefillThroughputPerUser(BaseRecordMetric):
 
     tag = "prefill_throughput_per_user"
     header = "Prefill Throughput per User"
+    description = "Prompt tokens per second of time to first token"
     unit = "tokens/s/user"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "throughput"

@@ -19,6 +19,7 @@ class EffectiveLatency(BaseRecordMetric):
 
     tag = "effective_latency"
     header = "Effective Latency"
+    description = "Due time to the last message with content"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -36,6 +37,7 @@ class ReplaySendScheduleOffset(BaseRecordMetric):
 
     tag = "replay_send_schedule_offset"
     header = "Send Schedule Offset"
+    description = "How late a request was sent"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "schedule"
@@ -53,6 +55,7 @@ class ReplaySchedLagP50(BaseRunMetric):
 
     tag = "replay_sched_lag_p50"
     header = "Schedule Lag p50"
+    description = "Median lateness of the sends"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "schedule"
@@ -70,6 +73,7 @@ class ReplaySchedLagP90(BaseRunMetric):
 
     tag = "replay_sched_lag_p90"
     header = "Schedule Lag p90"
+    description = "90th percentile of the lateness"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "schedule"
@@ -87,6 +91,7 @@ class ReplaySchedLagP99(BaseRunMetric):
 
     tag = "replay_sched_lag_p99"
     header = "Schedule Lag p99"
+    description = "99th percentile of the lateness"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "schedule"

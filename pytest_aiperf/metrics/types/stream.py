@@ -16,6 +16,7 @@ class StreamSetupLatency(BaseRecordMetric):
 
     tag = "stream_setup_latency"
     header = "Stream Setup Latency"
+    description = "First byte sent to the end of the response head"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"
@@ -33,6 +34,7 @@ class StreamPrefillLatency(BaseRecordMetric):
 
     tag = "stream_prefill_latency"
     header = "Stream Prefill Latency"
+    description = "Response head to the first message with content"
     unit = "ms"
     direction: ClassVar[Direction] = "lower"
     group: ClassVar[Group] = "latency"

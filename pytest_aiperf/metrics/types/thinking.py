@@ -14,6 +14,7 @@ class ThinkingEfficiency(BaseRecordMetric):
 
     tag = "thinking_efficiency"
     header = "Thinking Efficiency"
+    description = "Reasoning tokens per output token of a request"
     unit = "ratio"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -31,6 +32,7 @@ class OverallThinkingEfficiency(BaseRunMetric):
 
     tag = "overall_thinking_efficiency"
     header = "Overall Thinking Efficiency"
+    description = "Reasoning tokens per output token of the run"
     unit = "ratio"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"

@@ -14,6 +14,7 @@ class RequestThroughput(BaseWindowMetric):
 
     tag = "request_throughput"
     header = "Request Throughput"
+    description = "Requests per second of the steady window"
     unit = "requests/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "throughput"
@@ -30,6 +31,7 @@ class OutputTokenThroughput(BaseWindowMetric):
 
     tag = "output_token_throughput"
     header = "Output Token Throughput"
+    description = "Output tokens per second of the steady window"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "throughput"
@@ -46,6 +48,7 @@ class InputTokenThroughput(BaseWindowMetric):
 
     tag = "input_token_throughput"
     header = "Input Token Throughput"
+    description = "Prompt tokens per second of the steady window"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "throughput"
@@ -63,6 +66,7 @@ class TotalTokenThroughput(BaseWindowMetric):
 
     tag = "total_token_throughput"
     header = "Total Token Throughput"
+    description = "Prompt and output tokens per second of the steady window"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "throughput"

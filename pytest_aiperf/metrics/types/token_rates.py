@@ -27,6 +27,7 @@ class TokensInFlight(BaseLevelMetric):
 
     tag = "tokens_in_flight"
     header = "Tokens in Flight"
+    description = "Tokens of the requests in flight over time"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "concurrency"
@@ -50,6 +51,7 @@ class EffectivePrefillThroughput(BaseLevelMetric):
 
     tag = "effective_prefill_throughput"
     header = "Effective Prefill Throughput"
+    description = "Prompt tokens per second over time"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "concurrency"
@@ -70,6 +72,7 @@ class EffectiveDecodeThroughput(BaseLevelMetric):
 
     tag = "effective_decode_throughput"
     header = "Effective Decode Throughput"
+    description = "Output tokens per second over time"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "concurrency"
@@ -90,6 +93,7 @@ class EffectiveTotalThroughput(BaseLevelMetric):
 
     tag = "effective_total_throughput"
     header = "Effective Total Throughput"
+    description = "All tokens per second over time"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "concurrency"
@@ -112,6 +116,7 @@ class ActivePrefillThroughput(BaseLevelMetric):
 
     tag = "active_prefill_throughput"
     header = "Active Prefill Throughput"
+    description = "Prompt tokens per second, while there is prefill"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "concurrency"
@@ -129,6 +134,7 @@ class ActiveDecodeThroughput(BaseLevelMetric):
 
     tag = "active_decode_throughput"
     header = "Active Decode Throughput"
+    description = "Output tokens per second, while there is decode"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "concurrency"
@@ -146,6 +152,7 @@ class ActiveTotalThroughput(BaseLevelMetric):
 
     tag = "active_total_throughput"
     header = "Active Total Throughput"
+    description = "All tokens per second, while there is work"
     unit = "tokens/s"
     direction: ClassVar[Direction] = "higher"
     group: ClassVar[Group] = "concurrency"

@@ -19,6 +19,7 @@ class TotalIsl(BaseRunMetric):
 
     tag = "total_isl"
     header = "Total Input Sequence Length"
+    description = "Prompt tokens of the run"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -35,6 +36,7 @@ class TotalOsl(BaseRunMetric):
 
     tag = "total_osl"
     header = "Total Output Sequence Length"
+    description = "Output tokens of the run"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -51,6 +53,7 @@ class TotalOutputTokens(BaseRunMetric):
 
     tag = "total_output_tokens"
     header = "Total Output Tokens"
+    description = "Output tokens of the run without reasoning"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -67,6 +70,7 @@ class TotalReasoningTokens(BaseRunMetric):
 
     tag = "total_reasoning_tokens"
     header = "Total Reasoning Tokens"
+    description = "Reasoning tokens of the run"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"

@@ -13,6 +13,7 @@ class UsagePromptCacheReadTokens(BaseRecordMetric):
 
     tag = "usage_prompt_cache_read_tokens"
     header = "Usage Prompt Cache Read Tokens"
+    description = "Prompt tokens that the server had in a cache"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -29,6 +30,7 @@ class TotalUsagePromptTokens(BaseRunMetric):
 
     tag = "total_usage_prompt_tokens"
     header = "Total Usage Prompt Tokens"
+    description = "Prompt tokens of the run, as usage tells them"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -45,6 +47,7 @@ class TotalUsageCompletionTokens(BaseRunMetric):
 
     tag = "total_usage_completion_tokens"
     header = "Total Usage Completion Tokens"
+    description = "Completion tokens of the run, as usage tells them"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -61,6 +64,7 @@ class TotalUsageTotalTokens(BaseRunMetric):
 
     tag = "total_usage_total_tokens"
     header = "Total Usage Total Tokens"
+    description = "All tokens of the run, as usage tells them"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -77,6 +81,7 @@ class TotalUsageReasoningTokens(BaseRunMetric):
 
     tag = "total_usage_reasoning_tokens"
     header = "Total Usage Reasoning Tokens"
+    description = "Reasoning tokens of the run, as usage tells them"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -93,6 +98,7 @@ class TotalUsagePromptCacheReadTokens(BaseRunMetric):
 
     tag = "total_usage_prompt_cache_read_tokens"
     header = "Total Usage Prompt Cache Read Tokens"
+    description = "Cached prompt tokens of the run, as usage tells them"
     unit = "tokens"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"
@@ -112,6 +118,7 @@ class OverallUsagePromptCacheReadPct(BaseRunMetric):
 
     tag = "overall_usage_prompt_cache_read_pct"
     header = "Overall Usage Prompt Cache Read"
+    description = "Share of the prompt tokens that the server had in a cache"
     unit = "%"
     direction: ClassVar[Direction] = "neutral"
     group: ClassVar[Group] = "tokens"

@@ -1,4 +1,4 @@
-"""PYTEST_DONT_REWRITE. Scripts of chat completions: the good answer, streamed or not, and its breakages.
+"""PYTEST_DONT_REWRITE. Scripts of answers: the good one, streamed or not, and its breakages.
 
 Messages are rendered once per word of the vocabulary and shared by all answers. A fault that strikes in the
 middle does so when the token after the first half would have been due.
@@ -7,11 +7,13 @@ middle does so when the token after the first half would have been due.
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pytest_aiperf.mock_server.chat_ask import RefusedAskError, read_ask
+from pytest_aiperf.mock_server.apis import choice, usage_of
+from pytest_aiperf.mock_server.ask import RefusedAskError, read_ask
 from pytest_aiperf.mock_server.http_reply import (
     LAST_CHUNK,
     STREAM_HEAD,
@@ -23,16 +25,18 @@ from pytest_aiperf.mock_server.http_reply import (
 from pytest_aiperf.mock_server.script import End, Script
 
 if TYPE_CHECKING:
-    from pytest_aiperf.mock_server.chat_ask import ChatAsk
+    from collections.abc import Mapping
+
+    from pytest_aiperf.mock_server.apis import Api
+    from pytest_aiperf.mock_server.ask import Ask
     from pytest_aiperf.mock_server.options import MockOptions
 
-ANSWER_ID: Final = "chatcmpl-mock"
 VOCABULARY: Final = (
     *("the ", "quick ", "brown ", "fox ", "jumps ", "over ", "a ", "lazy ", "dog ", "while "),
     *("seven ", "small ", "birds ", "watch ", "from ", "trees "),
 )
 _MAX_CACHED_BYTES: Final = 64 * 1024 * 1024
-_BROKEN_JSON: Final = b'{"id":"chatcmpl-mock","choices":[{"index":0,"delta":{"content":'
+_BROKEN_JSON: Final = b'{"id":"mock","choices":[{"index":0,'
 _STREAM_ERROR: Final = {
     "error": {"message": "The mock server broke off.", "type": "server_error", "code": 500}
 }
@@ -54,19 +58,23 @@ def refusal(status: int) -> Script:
     return Script(outcome=f"http_{status}", head=reply)
 
 
-class ChatScripts:
-    """Scripts by request body, for one set of options. Prompts repeat in every run, so they are read once."""
+class AnswerScripts:
+    """Scripts by request body, for one API and set of options. Prompts repeat in every run, so they are read once."""
 
-    def __init__(self, options: MockOptions) -> None:
+    def __init__(self, options: MockOptions, api: Api) -> None:
         self._options = options
-        self._common = {"id": ANSWER_ID, "created": int(time.time()), "model": options.model}
-        self._words = tuple(self._event(delta={"content": word}) for word in VOCABULARY)
+        self._api = api
+        self._common = {"id": api.answer_id, "created": int(time.time()), "model": options.model}
         self._tokens: dict[int, tuple[bytes, ...]] = {}
-        opening = STREAM_HEAD + self._event(delta={"role": "assistant", "content": ""})
+        opening = STREAM_HEAD if api.opening is None else STREAM_HEAD + self._event(api.opening)
         self._head = opening if options.role_first else b""
         self._first_prefix = b"" if options.role_first else opening
         self._cached: dict[tuple[bytes, str], Script] = {}
         self._cached_bytes = 0
+
+    @cached_property
+    def _words(self) -> tuple[bytes, ...]:
+        return tuple(self._event(self._api.piece(word)) for word in VOCABULARY)
 
     def script(self, body: bytes, fault: str) -> Script:
         """Return the answer to this body; `fault` is empty, one of `FAULTS`, or ``http_<status>``."""
@@ -100,13 +108,13 @@ class ChatScripts:
         if fault == "redirect":
             return Script(outcome=fault, head=json_reply(302, {}, extra="Location: /elsewhere\r\n"))
         try:
-            ask = read_ask(body, self._options)
+            ask = read_ask(body, self._options, self._api)
         except RefusedAskError as refused:
             reply = error_reply(refused.status, refused.message, code=refused.code)
             return Script(outcome=f"http_{refused.status}", head=reply)
         return self._streamed(ask, fault) if ask.streams else self._unstreamed(ask, fault)
 
-    def _streamed(self, ask: ChatAsk, fault: str) -> Script:
+    def _streamed(self, ask: Ask, fault: str) -> Script:
         messages = self._token_messages(ask.tokens)
         if not fault:
             return Script(
@@ -137,7 +145,7 @@ class ChatScripts:
             end=end,
         )
 
-    def _unstreamed(self, ask: ChatAsk, fault: str) -> Script:
+    def _unstreamed(self, ask: Ask, fault: str) -> Script:
         body = orjson.dumps(self._completion(ask, fault))
         half = len(body) // 2
         sent, end = {
@@ -158,17 +166,12 @@ class ChatScripts:
             end=end,
         )
 
-    def _completion(self, ask: ChatAsk, fault: str) -> dict[str, Any]:
+    def _completion(self, ask: Ask, fault: str) -> dict[str, Any]:
         if fault == "stream_error":
             return _STREAM_ERROR
         text = "".join(VOCABULARY[k % len(VOCABULARY)] for k in range(ask.tokens))
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": text},
-            "logprobs": None,
-            "finish_reason": None if fault == "truncate" else _finish_reason(ask),
-        }
-        return {**self._common, "object": "chat.completion", "choices": [choice], "usage": _usage(ask)}
+        finish_reason = None if fault == "truncate" else _finish_reason(ask)
+        return {**self._common, "object": self._api.whole, **self._api.answer(ask, text, finish_reason)}
 
     def _token_messages(self, count: int) -> tuple[bytes, ...]:
         messages = self._tokens.get(count)
@@ -179,29 +182,21 @@ class ChatScripts:
             self._tokens[count] = messages
         return messages
 
-    def _stream_tail(self, ask: ChatAsk) -> bytes:
-        parts = [self._event(delta={}, finish_reason=_finish_reason(ask))]
+    def _stream_tail(self, ask: Ask) -> bytes:
+        parts = [self._event(self._api.nothing, _finish_reason(ask))]
         if ask.wants_usage:
-            event = {**self._common, "object": "chat.completion.chunk", "choices": [], "usage": _usage(ask)}
+            event = {**self._common, "object": self._api.chunk, "choices": [], "usage": usage_of(ask)}
             parts.append(_data(orjson.dumps(event)))
         return b"".join((*parts, _data(b"[DONE]"), LAST_CHUNK))
 
-    def _event(self, *, delta: dict[str, str], finish_reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        return _data(orjson.dumps({**self._common, "object": "chat.completion.chunk", "choices": [choice]}))
+    def _event(self, said: Mapping[str, Any], finish_reason: str | None = None) -> bytes:
+        choices = [choice(said, finish_reason)]
+        return _data(orjson.dumps({**self._common, "object": self._api.chunk, "choices": choices}))
 
 
 def _data(payload: bytes) -> bytes:
     return chunk(b"data: %b\n\n" % payload)
 
 
-def _finish_reason(ask: ChatAsk) -> str:
+def _finish_reason(ask: Ask) -> str:
     return "length" if ask.reaches_limit else "stop"
-
-
-def _usage(ask: ChatAsk) -> dict[str, int]:
-    return {
-        "prompt_tokens": ask.prompt_tokens,
-        "completion_tokens": ask.tokens,
-        "total_tokens": ask.prompt_tokens + ask.tokens,
-    }

@@ -1,4 +1,4 @@
-"""PYTEST_DONT_REWRITE. What a chat completion request asks for."""
+"""PYTEST_DONT_REWRITE. What a request asks for, whatever the API."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import orjson
 from pytest_aiperf.mock_server.options import MAX_TOKENS
 
 if TYPE_CHECKING:
+    from pytest_aiperf.mock_server.apis import Api
     from pytest_aiperf.mock_server.options import MockOptions
 
 
@@ -24,39 +25,43 @@ class RefusedAskError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChatAsk:
+class Ask:
     """The parts of a request's body that shape its answer."""
 
     streams: bool
     wants_usage: bool
+    texts: int
+    """Texts of the prompt."""
     prompt_tokens: int
-    """Whitespace-separated words of all messages."""
+    """Whitespace-separated words of all of them."""
     tokens: int
-    """Completion tokens to send."""
+    """Completion tokens to send; 1 where the answer is no text, and comes with the first one."""
     reaches_limit: bool
     """The answer ends because of the request's limit (``length``), not by itself (``stop``)."""
 
 
-def read_ask(body: bytes, options: MockOptions) -> ChatAsk:
+def read_ask(body: bytes, options: MockOptions, api: Api) -> Ask:
     """Read a request's body. Raises `RefusedAskError`."""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RefusedAskError(400, f"We could not parse the JSON body of your request: {error}.") from None
     if not isinstance(data, dict):
-        raise RefusedAskError(400, "The body of a chat completion request is a JSON object.")
+        raise RefusedAskError(400, f"The body of a request to {api.path.decode()} is a JSON object.")
     model = data.get("model", options.model)
     if model != options.model:
         raise RefusedAskError(404, f"The model `{model}` does not exist.", "model_not_found")
-    limit = _token_limit(data)
+    limit = _token_limit(data) if api.generates else 1
     tokens = options.osl if limit is None else limit
     if options.server_osl_cap:
         tokens = min(tokens, options.server_osl_cap)
     stream_options = data.get("stream_options")
-    return ChatAsk(
-        streams=data.get("stream") is True,
+    texts = api.texts(data)
+    return Ask(
+        streams=api.generates and data.get("stream") is True,
         wants_usage=isinstance(stream_options, dict) and stream_options.get("include_usage") is True,
-        prompt_tokens=_prompt_words(data.get("messages")),
+        texts=len(texts),
+        prompt_tokens=sum(len(text.split()) for text in texts),
         tokens=tokens,
         reaches_limit=tokens == limit,
     )
@@ -73,18 +78,3 @@ def _token_limit(data: dict[str, Any]) -> int | None:
             )
         return value
     return None
-
-
-def _prompt_words(messages: Any) -> int:
-    if not isinstance(messages, list) or not messages:
-        raise RefusedAskError(400, "messages must be a list with at least one message.")
-    words = 0
-    for message in messages:
-        if not isinstance(message, dict):
-            raise RefusedAskError(400, "Each of the messages must be an object.")
-        content = message.get("content")
-        if isinstance(content, str):
-            words += len(content.split())
-        elif isinstance(content, list):
-            words += sum(len(str(part.get("text", "")).split()) for part in content if isinstance(part, dict))
-    return words
