@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pytest_aiperf.common.finite import FiniteFloat
 from pytest_aiperf.common.models import BaseConfig
 from pytest_aiperf.config.endpoint_config import EndpointConfig
+from pytest_aiperf.config.input_checks import problems_of
+from pytest_aiperf.config.input_config import InputConfig
 from pytest_aiperf.config.load_config import LoadConfig
 from pytest_aiperf.config.tolerance import Tolerance
-
-
-class InputConfig(BaseConfig):
-    """What it is asked."""
-
-    isl: int = Field(default=128, ge=1, description="Words of a prompt.")
-    osl: int = Field(default=64, ge=1, description="Tokens asked for.")
-    seed: int = Field(default=1, ge=0, description="Seed of the prompts and of their times.")
-    cache_bust: bool = Field(default=False, description="Every run has its own beginnings of prompts.")
-    turns: int = Field(default=1, ge=1, description="Requests of a conversation.")
-    turn_delay_ms: FiniteFloat = Field(default=0.0, ge=0, description="Pause before a further turn.")
 
 
 class VerdictConfig(BaseConfig):
@@ -60,10 +51,35 @@ class AIPerfConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.load.prefill_concurrency is not None and not self.endpoint.streaming:
+        given, load = self.input, self.load
+        if load.prefill_concurrency is not None and not self.endpoint.streaming:
             raise ValueError("prefill_concurrency takes streaming: without it there is no first token")
-        if self.input.turns > 1 and self.load.fixed_schedule is not None:
-            raise ValueError("session_turns_mean does not go with fixed_schedule: each line is one request")
-        if self.input.turn_delay_ms and self.input.turns == 1:
+        if given.turn_delay_ms and given.turns == 1 and not given.session_turns_stddev:
             raise ValueError("session_turn_delay_mean takes session_turns_mean of at least 2")
+        if load.fixed_schedule is not None:
+            self._check_replayed(load.fixed_schedule)
+        elif given.input_file is None:
+            alone = [name for name in _OF_A_FILE if name in given.unusual]
+            if given.session_delay_ratio != 1 and not given.turn_delay_ms:
+                raise ValueError(
+                    "session_delay_ratio takes session_turn_delay_mean or a data file: there is no pause"
+                )
+            if alone:
+                raise ValueError(f"{alone[0]} takes input_file or fixed_schedule; give both, or neither")
         return self
+
+    def _check_replayed(self, schedule: str) -> None:
+        """The file of a fixed schedule says what is asked, too."""
+        if self.input.input_file is not None:
+            raise ValueError("fixed_schedule names the data file itself: leave input_file out")
+        if self.input.dataset_sampling_strategy is not None:
+            raise ValueError(
+                "dataset_sampling_strategy does not go with fixed_schedule: timestamps say the order"
+            )
+        problems = [*problems_of(dict(self.input.unusual) | {"input_file": schedule})]
+        if problems:
+            raise ValueError("; ".join(problems).replace("input_file", "fixed_schedule"))
+
+
+_OF_A_FILE: Final = ("custom_dataset_type", "isl_block_size", "accuracy_grader")
+"""Options that say something only of data that is read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,63 +11,9 @@ from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.config.cli_config import CLIConfig
 from pytest_aiperf.config.endpoint_config import EndpointConfig
+from pytest_aiperf.config.field_maps import KEYS
 from pytest_aiperf.config.resolver import plain_message
 from pytest_aiperf.config.tolerance import parse_tolerance
-
-_KEYS: Final[Mapping[str, tuple[str, str]]] = {
-    "model": ("endpoint", "model"),
-    "endpoint_type": ("endpoint", "type"),
-    "streaming": ("endpoint", "streaming"),
-    "headers": ("endpoint", "headers"),
-    "extra_inputs": ("endpoint", "extra"),
-    "transport": ("endpoint", "transport"),
-    "connection_reuse_strategy": ("endpoint", "connection_reuse_strategy"),
-    "request_timeout": ("endpoint", "request_timeout_s"),
-    "connect_timeout": ("endpoint", "connect_timeout_s"),
-    "first_byte_timeout": ("endpoint", "first_byte_timeout_s"),
-    "stall_timeout": ("endpoint", "stall_timeout_s"),
-    "insecure": ("endpoint", "insecure"),
-    "ca_file": ("endpoint", "ca_file"),
-    "client_certificate": ("endpoint", "client_certificate"),
-    "client_key": ("endpoint", "client_key"),
-    "proxy": ("endpoint", "proxy"),
-    "concurrency": ("load", "concurrency"),
-    "prefill_concurrency": ("load", "prefill_concurrency"),
-    "concurrency_ramp_duration": ("load", "concurrency_ramp_s"),
-    "ramp_shape": ("load", "ramp_shape"),
-    "request_rate": ("load", "request_rate"),
-    "arrival_pattern": ("load", "arrival_pattern"),
-    "arrival_smoothness": ("load", "arrival_smoothness"),
-    "request_rate_ramp_duration": ("load", "request_rate_ramp_s"),
-    "request_count": ("load", "request_count"),
-    "benchmark_duration": ("load", "duration_s"),
-    "benchmark_grace_period": ("load", "grace_period_s"),
-    "warmup_request_count": ("load", "warm_up"),
-    "workers": ("load", "workers"),
-    "fixed_schedule": ("load", "fixed_schedule"),
-    "fixed_schedule_start_offset": ("load", "schedule_start_ms"),
-    "fixed_schedule_end_offset": ("load", "schedule_end_ms"),
-    "fixed_schedule_auto_offset": ("load", "schedule_auto_offset"),
-    "fixed_schedule_speedup": ("load", "schedule_speedup"),
-    "user_centric_rate": ("load", "user_centric_rate"),
-    "num_users": ("load", "num_users"),
-    "request_cancellation_rate": ("load", "cancellation_percent"),
-    "request_cancellation_delay": ("load", "cancellation_delay_s"),
-    "isl": ("input", "isl"),
-    "osl": ("input", "osl"),
-    "seed": ("input", "seed"),
-    "cache_bust": ("input", "cache_bust"),
-    "session_turns_mean": ("input", "turns"),
-    "session_turn_delay_mean": ("input", "turn_delay_ms"),
-    "mode": ("verdict", "mode"),
-    "num_profile_runs": ("verdict", "runs"),
-    "alpha": ("verdict", "alpha"),
-    "max_time": ("verdict", "max_time_s"),
-    "max_mde": ("verdict", "max_mde"),
-    "strict": ("verdict", "strict"),
-    "validity": ("verdict", "validity"),
-    "goodput": ("verdict", "goodput"),
-}
 
 
 def to_aiperf_config(
@@ -86,8 +32,8 @@ def to_aiperf_config(
     sections: dict[str, dict[str, Any]] = {"endpoint": {"url": first}, "load": {}, "input": {}, "verdict": {}}
     if further:
         sections["endpoint"]["further_urls"] = tuple(further)
-    for field in options.model_fields_set & _KEYS.keys():
-        section, key = _KEYS[field]
+    for field in options.model_fields_set & KEYS.keys():
+        section, key = KEYS[field]
         value = getattr(options, field)
         if value is not None:
             sections[section][key] = value
@@ -98,7 +44,8 @@ def to_aiperf_config(
         return AIPerfConfig.model_validate(sections)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        raise ConfigurationError(f"{'.'.join(map(str, problem['loc']))}: {plain_message(problem)}") from None
+        where = ".".join(map(str, problem["loc"]))
+        raise ConfigurationError(": ".join(filter(None, [where, plain_message(problem)]))) from None
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
 

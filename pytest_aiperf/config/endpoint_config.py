@@ -25,7 +25,9 @@ class EndpointConfig(BaseConfig):
     further_urls: tuple[str, ...] = Field(default=(), description="More of the kind, used in turn with it.")
     type: str = Field(default="chat", description="Registered endpoint name.")
     model: str | None = Field(default=None, description="Model to ask for; None asks the server.")
-    streaming: bool = Field(default=True, description="Ask for a stream.")
+    custom_endpoint: str | None = Field(default=None, description="Path instead of the type's own.")
+    streaming: bool = Field(default=True, description="Ask for a stream; by default where the type can.")
+    download_video_content: bool = Field(default=False, description="Download generated videos.")
     headers: Mapping[str, str] = Field(
         default_factory=dict, description="Further request headers; $NAME is a variable of the environment."
     )
@@ -55,6 +57,11 @@ class EndpointConfig(BaseConfig):
         """All URLs, in turn."""
         return (self.url, *self.further_urls)
 
+    @property
+    def produces_tokens(self) -> bool:
+        """Answers are tokens: of how many they shall be can be asked for, and their rates mean something."""
+        return bool(plugins.entry(PluginType.ENDPOINT, self.type).metadata.get("produces_tokens", True))
+
     @field_validator("url")
     @classmethod
     def _usable_url(cls, url: str) -> str:
@@ -75,6 +82,26 @@ class EndpointConfig(BaseConfig):
             return plugins.entry(PluginType.ENDPOINT, name).name
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
+
+    @field_validator("custom_endpoint")
+    @classmethod
+    def _usable_path(cls, path: str | None) -> str | None:
+        if path is not None and (not path.startswith("/") or any(c.isspace() or ord(c) < 33 for c in path)):
+            raise ValueError(f"{path!r} is not a path that begins with / and has no blanks")
+        return path
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stream_where_possible(cls, given: Any) -> Any:
+        """Ask a type that cannot stream, or seldom does, for whole answers, unless the user says otherwise."""
+        if not isinstance(given, Mapping) or given.get("streaming") is not None:
+            return given
+        try:
+            told = plugins.entry(PluginType.ENDPOINT, given.get("type") or "chat").metadata
+        except ConfigurationError:
+            return given  # the field's own validator words it
+        usual = told.get("streams_by_default", told.get("supports_streaming", True))
+        return dict(given) | {"streaming": bool(usual)}
 
     @field_validator("further_urls")
     @classmethod

@@ -19,23 +19,38 @@ class EndpointOptions(BaseModel):
             description="URL of the server under test, e.g. http://localhost:8000; several with commas, used in turn. "
             "mock:// starts the embedded server. Without it, pytest skips performance tests."
         ),
-        CLIParameter(name=("--endpoint", "--url"), group=Groups.ENDPOINT, metavar="URL"),
+        CLIParameter(name=("--endpoint", "--url", "-u"), group=Groups.ENDPOINT, metavar="URL"),
     ] = None
     model: Annotated[
         str | None,
         Field(description="Model name to send. Default: the first that the server's /v1/models lists."),
-        CLIParameter(name=("--model",), group=Groups.ENDPOINT, marker=True, metavar="NAME"),
+        CLIParameter(
+            name=("--model", "--model-names", "-m"), group=Groups.ENDPOINT, marker=True, metavar="NAME"
+        ),
     ] = None
     endpoint_type: Annotated[
         str,
         Field(description="API that the endpoint speaks: a registered endpoint name."),
         CLIParameter(name=("--endpoint-type",), group=Groups.ENDPOINT, marker=True, metavar="NAME"),
     ] = "chat"
+    custom_endpoint: Annotated[
+        str | None,
+        Field(description="Path below the URL, instead of the endpoint type's own, e.g. /v1/custom."),
+        CLIParameter(name=("--custom-endpoint",), group=Groups.ENDPOINT, marker=True, metavar="PATH"),
+    ] = None
     streaming: Annotated[
-        bool,
-        Field(description="Ask for a stream of messages; without it there is no TTFT and no ITL."),
+        bool | None,
+        Field(
+            description="Ask for a stream of messages; without it there is no TTFT and no ITL. Default: where the "
+            "endpoint type can."
+        ),
         CLIParameter(name=("--streaming",), group=Groups.ENDPOINT, marker=True),
-    ] = True
+    ] = None
+    download_video_content: Annotated[
+        bool,
+        Field(description="Download each generated video too; its latency then ends with the last byte."),
+        CLIParameter(name=("--download-video-content",), group=Groups.ENDPOINT, marker=True),
+    ] = False
     headers: Annotated[
         dict[str, str] | None,
         BeforeValidator(parse_headers),
@@ -44,5 +59,5 @@ class EndpointOptions(BaseModel):
             "value $NAME is read from the environment when the requests are sent; secrets are "
             "accepted in this form only."
         ),
-        CLIParameter(name=("--header",), group=Groups.ENDPOINT, marker=True, metavar="NAME:VALUE"),
+        CLIParameter(name=("--header", "-H"), group=Groups.ENDPOINT, marker=True, metavar="NAME:VALUE"),
     ] = None

@@ -17,12 +17,22 @@ class InputOptions(BaseModel):
     isl: Annotated[
         int,
         Field(ge=1, le=10_000_000, description="Input sequence length: words of the synthetic prompt."),
-        CLIParameter(name=("--isl",), group=Groups.ISL, marker=True, metavar="TOKENS"),
+        CLIParameter(
+            name=("--isl", "--prompt-input-tokens-mean", "--synthetic-input-tokens-mean"),
+            group=Groups.ISL,
+            marker=True,
+            metavar="TOKENS",
+        ),
     ] = 128
     osl: Annotated[
         int,
         Field(ge=1, le=10_000_000, description="Output sequence length asked for, in tokens."),
-        CLIParameter(name=("--osl",), group=Groups.OSL, marker=True, metavar="TOKENS"),
+        CLIParameter(
+            name=("--osl", "--prompt-output-tokens-mean", "--output-tokens-mean"),
+            group=Groups.OSL,
+            marker=True,
+            metavar="TOKENS",
+        ),
     ] = 64
     extra_inputs: Annotated[
         dict[str, Any] | None,

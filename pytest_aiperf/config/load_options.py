@@ -161,5 +161,10 @@ class LoadOptions(BaseModel):
             le=256,
             description="Load processes that share the load; auto: as many as the expected messages need.",
         ),
-        CLIParameter(name=("--workers",), group=Groups.WORKERS, marker=True, metavar="N|auto"),
+        CLIParameter(
+            name=("--workers", "--workers-max", "--max-workers"),
+            group=Groups.WORKERS,
+            marker=True,
+            metavar="N|auto",
+        ),
     ] = 1

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 import annotated_types
 
 from pytest_aiperf.config.cli_config import CLIConfig
-from pytest_aiperf.config.cli_parameter import CLIParameter, Groups
+from pytest_aiperf.config.cli_parameter import SELDOM, CLIParameter, Groups
 from pytest_aiperf.config.coercion import (
     parse_duration_s,
     parse_fraction,
@@ -39,7 +39,20 @@ class Option:
     A plain class, because each pytest run of each user makes it: a NamedTuple takes as long as ten of its rows.
     """
 
-    __slots__ = ("bare", "bounds", "choices", "field", "flag", "group", "help", "kind", "marker", "metavar")
+    __slots__ = (
+        "bare",
+        "bounds",
+        "choices",
+        "field",
+        "flag",
+        "group",
+        "help",
+        "kind",
+        "marker",
+        "metavar",
+        "path",
+        "seldom",
+    )
 
     def __init__(
         self,
@@ -54,10 +67,15 @@ class Option:
         metavar: str | None = None,
         bare: str | None = None,
         marker: bool = False,
+        path: bool = False,
+        seldom: bool = False,
     ) -> None:
-        """`bounds`: least value, least value exclusive, greatest value."""
+        """`bounds`: least value, least value exclusive, greatest value. `path`: it names a file or a folder. `seldom`:
+        it is not shown by ``pytest --help``.
+        """
         self.field, self.flag, self.kind, self.group, self.help = field, flag, kind, group, help
-        self.choices, self.bounds, self.metavar, self.bare, self.marker = choices, bounds, metavar, bare, marker
+        self.choices, self.bounds, self.metavar, self.bare = choices, bounds, metavar, bare
+        self.marker, self.path, self.seldom = marker, path, seldom
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -87,6 +105,8 @@ def rows() -> Iterator[dict[str, Any]]:
             "metavar": parameter.metavar,
             "bare": parameter.bare,
             "marker": parameter.marker,
+            "path": parameter.path,
+            "seldom": parameter.group in SELDOM,
         }
         yield row | {k: v for k, v in optional.items() if v not in ((), None, False, (None, None, None))}
 
@@ -109,7 +129,13 @@ def render_markdown() -> str:
         "Every option can be given in several places; the first of these that gives it wins: `aiperf.run(...)`,\n"
     )
     lines.append(
-        "the nearest `@pytest.mark.aiperf(...)`, outer markers, the command line, the environment, the ini file.\n"
+        "the nearest `@pytest.mark.aiperf(...)`, outer markers, the command line, the environment, the ini file, the\n"
+    )
+    lines.append(
+        "[configuration file](config-file.md). An option that is on or off is turned off by `--aiperf-no-...`, and by\n"
+    )
+    lines.append(
+        "`false` elsewhere. A relative path of the ini file is relative to pytest's root directory.\n"
     )
     lines.append(
         "The environment variable of `--aiperf-request-count` is `AIPERF_REQUEST_COUNT`. The API key comes from\n"

@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-CATEGORY_OF: Final[Mapping[str, str]] = {"endpoint_type": "endpoint"}
+CATEGORY_OF: Final[Mapping[str, str]] = {
+    "endpoint_type": "endpoint",
+    "custom_dataset_type": "dataset_loader",
+    "dataset_sampling_strategy": "sampler",
+}
 """By option."""
 
 

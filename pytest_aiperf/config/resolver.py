@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -22,6 +22,8 @@ class Layer:
     source: str
     """Where, for messages: ``aiperf marker at tests/test_chat.py:7``, ``command line``, ``environment``."""
     values: Mapping[str, Any]
+    places: Mapping[str, str] = field(default_factory=dict)
+    """By option, where `source` is a file: ``aiperf.yaml, line 7``."""
 
 
 def resolve(layers: Sequence[Layer]) -> CLIConfig:
@@ -35,11 +37,29 @@ def resolve(layers: Sequence[Layer]) -> CLIConfig:
     for layer in reversed(layers):
         check_names(layer, CLIConfig.model_fields)
         merged.update(layer.values)
-        origin.update(dict.fromkeys(layer.values, layer.source))
+        origin.update(dict.fromkeys(layer.values, layer.source) | dict(layer.places))
     try:
         return CLIConfig(**merged)
     except ValidationError as error:
         raise ConfigurationError(_first_problem(error, origin)) from None
+
+
+def problems_of(values: Mapping[str, Any]) -> Mapping[tuple[str, ...], str]:
+    """Return everything that is wrong with the values of options, by option and, in a mapping, its keys."""
+    try:
+        CLIConfig(**values)
+    except ValidationError as error:
+        found: dict[tuple[str, ...], str] = {}
+        for problem in error.errors(include_url=False):
+            found.setdefault(tuple(map(str, problem["loc"])), _told(problem))
+        return found
+    return {}
+
+
+def _told(problem: Mapping[str, Any]) -> str:
+    """The message of a validator of ours has the value already, as it may be shown."""
+    message, ours = plain_message(problem), problem["type"] == "value_error"
+    return message if ours or problem["loc"][0] in _NEVER_SHOWN else f"{message}, got {problem['input']!r}"
 
 
 def check_names(layer: Layer, known: Mapping[str, object] | Sequence[str]) -> None:

@@ -21,7 +21,9 @@ class ScheduleOptions(BaseModel):
             description='JSONL file with one request a line, {"timestamp": ms}, sent at these times; '
             "input_length and output_length of a line stand for isl and osl.",
         ),
-        CLIParameter(name=("--fixed-schedule",), group=Groups.FIXED_SCHEDULE, marker=True, metavar="FILE"),
+        CLIParameter(
+            name=("--fixed-schedule",), group=Groups.FIXED_SCHEDULE, marker=True, metavar="FILE", path=True
+        ),
     ] = None
     fixed_schedule_start_offset: Annotated[
         int | None,

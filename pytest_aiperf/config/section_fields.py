@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from pytest_aiperf.config.dataset_options import DatasetOptions
+from pytest_aiperf.config.media_options import MediaOptions
+from pytest_aiperf.config.synthesis_options import SynthesisOptions
+
 ENDPOINT_FIELDS: Final = frozenset(
     {
         "endpoint",
@@ -23,6 +27,8 @@ ENDPOINT_FIELDS: Final = frozenset(
         "client_key",
         "proxy",
         "extra_inputs",
+        "custom_endpoint",
+        "download_video_content",
     }
 )
 LOAD_FIELDS: Final = frozenset(
@@ -51,8 +57,11 @@ LOAD_FIELDS: Final = frozenset(
         "request_cancellation_delay",
     }
 )
-INPUT_FIELDS: Final = frozenset(
-    {"isl", "osl", "seed", "cache_bust", "session_turns_mean", "session_turn_delay_mean"}
+INPUT_FIELDS: Final = (
+    frozenset({"isl", "osl", "seed", "cache_bust", "session_turns_mean", "session_turn_delay_mean"})
+    | DatasetOptions.model_fields.keys()
+    | SynthesisOptions.model_fields.keys()
+    | MediaOptions.model_fields.keys()
 )
 VERDICT_FIELDS: Final = frozenset(
     {
@@ -72,7 +81,9 @@ VERDICT_FIELDS: Final = frozenset(
     }
 )
 BASELINE_FIELDS: Final = frozenset({"update", "prune", "profile", "baseline_dir"})
-OUTPUT_FIELDS: Final = frozenset({"json_path", "markdown_path", "artifacts", "columns"})
+CONFIGURATION_FIELDS: Final = frozenset({"config_file"})
+"""Of no section of the file, because they say where it is."""
+OUTPUT_FIELDS: Final = frozenset({"json_path", "markdown_path", "artifacts", "columns", "log_level"})
 
 SECTIONS: Final = {
     "endpoint": ENDPOINT_FIELDS,
@@ -81,4 +92,5 @@ SECTIONS: Final = {
     "verdict": VERDICT_FIELDS,
     "baseline": BASELINE_FIELDS,
     "output": OUTPUT_FIELDS,
+    "configuration": CONFIGURATION_FIELDS,
 }

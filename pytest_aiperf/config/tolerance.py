@@ -26,7 +26,7 @@ class Tolerance(BaseConfig):
 
 
 def parse_tolerance(value: object) -> Tolerance:
-    """Read ``0.05``, ``"5%"``, ``"5ms"``, ``"15% or 5ms"``.
+    """Read ``0.05``, ``"5%"``, ``"5ms"``, ``"15% or 5ms"``, or the fields of a `Tolerance`.
 
     Raises:
         ValueError: it is none of these.
@@ -35,6 +35,8 @@ def parse_tolerance(value: object) -> Tolerance:
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _tolerance(value, {"relative": value})
+    if isinstance(value, Mapping):
+        return _tolerance(dict(value), value)
     parts: dict[str, object] = {}
     for part in str(value).split(" or "):
         read = _part(part.strip())
@@ -59,5 +61,6 @@ def _tolerance(value: object, parts: Mapping[str, object]) -> Tolerance:
         return Tolerance.model_validate(parts)
     except ValidationError:
         raise ValueError(
-            f"tolerance {value!r} is out of range; a share lies between 0 and 100 (0.05 is 5 %)"
+            f"tolerance {value!r} is out of range, or not made of relative, floor and unit; a share lies between 0 and "
+            "100 (0.05 is 5 %)"
         ) from None

@@ -82,7 +82,7 @@ class TransportOptions(BaseModel):
     ca_file: Annotated[
         str | None,
         Field(min_length=1, description="PEM file with the authorities to trust instead of the system's."),
-        CLIParameter(name=("--ca-file",), group=Groups.TRANSPORT, marker=True, metavar="FILE"),
+        CLIParameter(name=("--ca-file",), group=Groups.TRANSPORT, marker=True, metavar="FILE", path=True),
     ] = None
     client_certificate: Annotated[
         str | None,
@@ -91,12 +91,14 @@ class TransportOptions(BaseModel):
             description="PEM file with a certificate for servers that ask for one, and its key unless "
             "client_key is given.",
         ),
-        CLIParameter(name=("--client-certificate",), group=Groups.TRANSPORT, marker=True, metavar="FILE"),
+        CLIParameter(
+            name=("--client-certificate",), group=Groups.TRANSPORT, marker=True, metavar="FILE", path=True
+        ),
     ] = None
     client_key: Annotated[
         str | None,
         Field(min_length=1, description="PEM file with the key of the client certificate."),
-        CLIParameter(name=("--client-key",), group=Groups.TRANSPORT, marker=True, metavar="FILE"),
+        CLIParameter(name=("--client-key",), group=Groups.TRANSPORT, marker=True, metavar="FILE", path=True),
     ] = None
     proxy: Annotated[
         str | None,

@@ -21,6 +21,15 @@ UpdateCategory = Literal["missing", "regressed", "improved", "all"]
 class VerdictOptions(BaseModel):
     """Verdict, baseline, files."""
 
+    config_file: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="YAML file with options for every measurement; all other places where options are given "
+            "go before it. See docs/config-file.md.",
+        ),
+        CLIParameter(name=("--config", "-f"), group=Groups.CONFIGURATION, metavar="FILE", path=True),
+    ] = None
     mode: Annotated[
         Literal["check", "measure", "quick", "off"],
         Field(
@@ -141,12 +150,12 @@ class VerdictOptions(BaseModel):
     baseline_dir: Annotated[
         str | None,
         Field(min_length=1, description="Where baselines live. Default: __aiperf__ beside the test file."),
-        CLIParameter(name=("--baseline-dir",), group=Groups.BASELINE, metavar="DIR"),
+        CLIParameter(name=("--baseline-dir",), group=Groups.BASELINE, metavar="DIR", path=True),
     ] = None
     json_path: Annotated[
         str | None,
         Field(min_length=1, description="Write the result document to this file, whatever the outcome."),
-        CLIParameter(name=("--json",), group=Groups.OUTPUT, metavar="PATH"),
+        CLIParameter(name=("--json",), group=Groups.OUTPUT, metavar="PATH", path=True),
     ] = None
     markdown_path: Annotated[
         str | None,
@@ -154,7 +163,7 @@ class VerdictOptions(BaseModel):
             min_length=1,
             description="Write the summary as Markdown to this file: for a comment on a pull request.",
         ),
-        CLIParameter(name=("--markdown",), group=Groups.OUTPUT, metavar="PATH"),
+        CLIParameter(name=("--markdown",), group=Groups.OUTPUT, metavar="PATH", path=True),
     ] = None
     artifacts: Annotated[
         str | None,
@@ -163,7 +172,12 @@ class VerdictOptions(BaseModel):
             description="Write every request of every run to this directory, a JSONL file a run, and the logs of "
             "the load processes.",
         ),
-        CLIParameter(name=("--artifacts",), group=Groups.OUTPUT, metavar="DIR"),
+        CLIParameter(
+            name=("--artifacts", "--artifact-dir", "--output-artifact-dir"),
+            group=Groups.OUTPUT,
+            metavar="DIR",
+            path=True,
+        ),
     ] = None
     columns: Annotated[
         list[str] | None,

@@ -7,7 +7,8 @@ import pytest
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.config.cli_config import CLIConfig
-from pytest_aiperf.config.converter import _KEYS, to_aiperf_config
+from pytest_aiperf.config.converter import to_aiperf_config
+from pytest_aiperf.config.field_maps import KEYS
 from pytest_aiperf.config.tolerance import Tolerance
 
 URL = "http://localhost:8000"
@@ -55,6 +56,53 @@ GIVEN = {
     "session_turn_delay_mean": 100.0,
     "goodput": {"ttft": 400.0},
     "validity": {"error_share": 0.1},
+    "custom_endpoint": "/v1/custom",
+    "download_video_content": True,
+    "input_file": "data.jsonl",
+    "custom_dataset_type": "single_turn",
+    "dataset_sampling_strategy": "random",
+    "num_dataset_entries": 9,
+    "system_prompt": "Be brief.",
+    "system_prompt_file": "system.txt",
+    "tokenizer": "tokenizer.json",
+    "accuracy_grader": "regex",
+    "isl_distribution": "lognormal",
+    "osl_distribution": "lognormal",
+    "seq_dist": "256,128:100",
+    "image_format": "jpeg",
+    "audio_format": "flac",
+    "isl_stddev": 2,
+    "isl_block_size": 2,
+    "osl_stddev": 2,
+    "prompt_batch_size": 2,
+    "prefix_prompt_pool_size": 2,
+    "prefix_prompt_length": 2,
+    "shared_system_prompt_length": 2,
+    "user_context_prompt_length": 2,
+    "session_turns_stddev": 2,
+    "session_turn_delay_stddev": 2,
+    "session_delay_ratio": 2,
+    "rankings_passages_mean": 2,
+    "rankings_passages_stddev": 2,
+    "rankings_passages_prompt_token_mean": 2,
+    "rankings_passages_prompt_token_stddev": 2,
+    "rankings_query_prompt_token_mean": 2,
+    "rankings_query_prompt_token_stddev": 2,
+    "image_width_mean": 2,
+    "image_width_stddev": 2,
+    "image_height_mean": 2,
+    "image_height_stddev": 2,
+    "image_batch_size": 2,
+    "audio_length_mean": 2,
+    "audio_length_stddev": 2,
+    "audio_batch_size": 2,
+    "audio_sample_rate": 2000,
+    "audio_num_channels": 2,
+    "video_duration": 2,
+    "video_fps": 2,
+    "video_width": 16,
+    "video_height": 16,
+    "video_batch_size": 2,
     "isl": 11,
     "osl": 12,
     "seed": 0,
@@ -67,11 +115,11 @@ GIVEN = {
 }
 
 
-def test_nothing_given_emits_nothing():
+def test_b6_nothing_given_emits_nothing():
     config = to_aiperf_config(CLIConfig(), url=URL)
     emitted = {name: section.model_fields_set for name, section in config}
     assert emitted == {
-        "endpoint": {"url"},
+        "endpoint": {"url", "streaming"},  # the latter by the endpoint's type
         "load": set(),
         "input": set(),
         "verdict": {"tolerance"},
@@ -80,7 +128,7 @@ def test_nothing_given_emits_nothing():
 
 def test_the_defaults_of_options_and_configuration_agree():
     config, options = to_aiperf_config(CLIConfig(), url=URL), CLIConfig()
-    for option, (section, key) in _KEYS.items():
+    for option, (section, key) in KEYS.items():
         if getattr(options, option) is not None:
             assert getattr(getattr(config, section), key) == getattr(options, option), option
 
@@ -98,6 +146,30 @@ COMPANIONS = {
     "num_users": {"user_centric_rate"},
     "request_cancellation_delay": {"request_cancellation_rate"},
     "session_turn_delay_mean": {"session_turns_mean"},
+    "session_turn_delay_stddev": {"session_turn_delay_mean", "session_turns_mean"},
+    "custom_dataset_type": {"input_file"},
+    "accuracy_grader": {"input_file"},
+    "isl_block_size": {"input_file"},
+    "session_delay_ratio": {"session_turn_delay_mean", "session_turns_mean"},
+    "isl_distribution": {"isl_stddev"},
+    "osl_distribution": {"osl_stddev"},
+    "prefix_prompt_pool_size": {"prefix_prompt_length"},
+    "prefix_prompt_length": {"prefix_prompt_pool_size"},
+    "image_width_mean": {"image_height_mean"},
+    "image_height_mean": {"image_width_mean"},
+    "image_width_stddev": {"image_width_mean", "image_height_mean"},
+    "image_height_stddev": {"image_width_mean", "image_height_mean"},
+    "image_batch_size": {"image_width_mean", "image_height_mean"},
+    "image_format": {"image_width_mean", "image_height_mean"},
+    "audio_length_stddev": {"audio_length_mean"},
+    "audio_batch_size": {"audio_length_mean"},
+    "audio_format": {"audio_length_mean"},
+    "audio_sample_rate": {"audio_length_mean"},
+    "audio_num_channels": {"audio_length_mean"},
+    "video_fps": {"video_duration"},
+    "video_width": {"video_duration"},
+    "video_height": {"video_duration"},
+    "video_batch_size": {"video_duration"},
 }
 """Options that say something only beside others."""
 
@@ -107,12 +179,13 @@ def given_with_companions(option):
 
 
 @pytest.mark.parametrize("option", GIVEN)
-def test_a_given_option_reaches_its_key_and_no_other(option):
-    section, key = _KEYS[option]
+def test_b6_a_given_option_reaches_its_key_and_no_other(option):
+    section, key = KEYS[option]
     config = to_aiperf_config(CLIConfig(**given_with_companions(option)), url=URL)
-    others = {_KEYS[name][1] for name in COMPANIONS.get(option, ())}
+    others = {KEYS[name][1] for name in COMPANIONS.get(option, ())}
     assert getattr(getattr(config, section), key) == GIVEN[option]
-    assert getattr(config, section).model_fields_set - {"url", "tolerance"} - others == {key}
+    always = {"url", "tolerance", "streaming"} - {key}
+    assert getattr(config, section).model_fields_set - always - others == {key}
 
 
 @pytest.mark.parametrize("option", COMPANIONS)
@@ -139,7 +212,10 @@ def test_an_option_without_what_it_belongs_to_is_refused(option):
         ),
         ({"concurrency": 2, "prefill_concurrency": 3}, "prefill_concurrency=3 is more than concurrency=2"),
         ({"prefill_concurrency": 3, "request_rate": 1, "streaming": False}, "takes streaming"),
-        ({"session_turns_mean": 2, "fixed_schedule": "f"}, "does not go with fixed_schedule"),
+        (
+            {"session_turns_mean": 2, "fixed_schedule": "f"},
+            "fixed_schedule does not go with session_turns_mean",
+        ),
         ({"transport": "wire", "proxy": "http://p:3128"}, "transport=wire knows no proxy"),
         ({"proxy": "socks5://p:1080"}, "is not of the form http://host:port"),
         ({"insecure": True, "ca_file": "ca.pem"}, "give one of them"),
@@ -189,7 +265,7 @@ def test_several_urls_are_used_in_turn():
 
 
 def test_every_converted_option_is_tried_here():
-    assert GIVEN.keys() == _KEYS.keys()
+    assert GIVEN.keys() == KEYS.keys()
 
 
 APART = {
@@ -197,6 +273,15 @@ APART = {
     "arrival_pattern",
     "arrival_smoothness",
     "request_rate_ramp_duration",
+    "dataset_sampling_strategy",
+    "session_delay_ratio",
+    "custom_dataset_type",
+    "accuracy_grader",
+    "isl_block_size",
+    "fixed_schedule",
+    "fixed_schedule_start_offset",
+    "fixed_schedule_end_offset",
+    "fixed_schedule_speedup",
     "fixed_schedule_auto_offset",
     "user_centric_rate",
     "num_users",
@@ -204,12 +289,17 @@ APART = {
     "session_turn_delay_mean",
     "insecure",
     "prefill_concurrency",
+    "session_turn_delay_stddev",
+    "input_file",
+    "seq_dist",
+    "system_prompt",
+    "system_prompt_file",
 }
 """Options that some other one excludes."""
 TOGETHER = {name: value for name, value in GIVEN.items() if name not in APART}
 
 
-def test_a_dumped_configuration_loads_to_the_same_one():
+def test_b8_a_dumped_configuration_loads_to_the_same_one():
     config = to_aiperf_config(
         CLIConfig(**TOGETHER), url=URL, tolerance={"ttft.p50": "15% or 5ms"}, metrics=["itl.p50"]
     )

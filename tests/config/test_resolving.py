@@ -13,7 +13,7 @@ from pytest_aiperf.config.resolver import Layer, resolve
 SOURCES = ("aiperf.run", "aiperf marker", "command line", "environment", "ini file")
 
 
-def test_the_strongest_layer_that_gives_an_option_wins():
+def test_b5_the_strongest_layer_that_gives_an_option_wins():
     for strongest in range(len(SOURCES)):
         layers = [
             Layer(source, {"concurrency": i + 1} if i >= strongest else {})
@@ -35,7 +35,7 @@ def test_zero_and_false_are_given():
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["isl", "osl", "seed", "concurrency"]), st.integers(1, 9)))
-def test_what_nobody_gave_is_not_set(values):
+def test_b6_what_nobody_gave_is_not_set(values):
     assert resolve([Layer("command line", values)]).model_fields_set == values.keys()
 
 

@@ -1,0 +1,1 @@
+"""Configuration files: YAML with variables, read into options and written from a configuration."""
