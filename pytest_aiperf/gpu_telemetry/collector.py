@@ -11,7 +11,7 @@ because 0 W and 0 % are readings. The names in `throttle_reasons` are the vendor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +78,10 @@ class GpuSample:
     """Counter, bytes sent by the card."""
     pcie_rx_bytes: int | None = None
     """Counter, bytes received by the card."""
+    pcie_tx_bytes_per_s: float | None = None
+    """What the card sends now, for a source that has rates and no counter."""
+    pcie_rx_bytes_per_s: float | None = None
+    """What the card receives now, for the same."""
     ecc_corrected: int | None = None
     """Counter, memory errors that were corrected since the driver was loaded."""
     ecc_uncorrected: int | None = None
@@ -86,6 +90,13 @@ class GpuSample:
     """Driver error numbers that arrived since the last sample; empty when none did."""
     processes: Sequence[GpuProcess] | None = None
     """Whoever holds memory on the GPU, the server under test included, by process number."""
+
+
+SHARED_BY_SLICES: Final = frozenset(
+    {"power_w", "energy_mj", "utilisation_pct", "memory_utilisation_pct", "pcie_tx_bytes", "pcie_rx_bytes"}
+    | {"pcie_tx_bytes_per_s", "pcie_rx_bytes_per_s"}
+)
+"""Fields that a card has and its slices do not: nobody divides them, and giving each the whole counts it twice."""
 
 
 class GpuCollector(Protocol):
@@ -97,6 +108,12 @@ class GpuCollector(Protocol):
 
     is_local: ClassVar[bool]
     """It reads the GPUs of this machine; by default it runs only when the endpoint is on this machine too."""
+    interval_s: ClassVar[float]
+    """From one reading to the next, unless the user says otherwise."""
+
+    @classmethod
+    def for_sources(cls, sources: Sequence[str]) -> Self:
+        """Make one that reads these exporters' URLs; a local collector needs none, and asks nothing yet."""
 
     @classmethod
     def validate_environment(cls) -> None:
@@ -111,10 +128,16 @@ class GpuCollector(Protocol):
         """What went wrong so far, a sentence each, in order."""
 
     def inventory(self) -> Sequence[GpuIdentity]:
-        """Return the GPUs that this collector reads; empty, with a note that says why, where there are none."""
+        """Return the GPUs that this collector reads; empty, with a note that says why, where there are none.
 
-    def sample(self) -> Sequence[GpuSample]:
-        """Read every GPU once. A GPU that is gone is left out from then on."""
+        It may grow while samples are taken, when an exporter answers that did not before; it never shrinks.
+        """
+
+    def sample(self, *, everything: bool = False) -> Sequence[GpuSample]:
+        """Read every GPU once. A GPU that is gone, or has no new reading, is left out.
+
+        With `everything` also the fields are read that otherwise are held for a while.
+        """
 
     def close(self) -> None:
         """Let go of the driver. May be called twice."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.gpu_telemetry import nvml_library
@@ -25,6 +25,7 @@ class NvmlCollector:
     """
 
     is_local: ClassVar[bool] = True
+    interval_s: ClassVar[float] = 0.1
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._environ = environ
@@ -32,6 +33,11 @@ class NvmlCollector:
         self._nvml: Any = None
         self._gpus: dict[int, NvmlGpu] = {}
         self._identities: Sequence[GpuIdentity] | None = None
+
+    @classmethod
+    def for_sources(cls, sources: Sequence[str]) -> Self:
+        """Make one; the driver of this machine is its only source."""
+        return cls()
 
     @classmethod
     def validate_environment(cls) -> None:
@@ -53,13 +59,13 @@ class NvmlCollector:
             self._identities = self._open()
         return self._identities
 
-    def sample(self) -> Sequence[GpuSample]:
-        """Read every GPU that still answers, once. Cost: a dozen driver calls per GPU."""
+    def sample(self, *, everything: bool = False) -> Sequence[GpuSample]:
+        """Read every GPU that still answers, once. Cost: a dozen driver calls per GPU, twice that for `everything`."""
         self.inventory()
         samples = []
         for index, gpu in list(self._gpus.items()):
             try:
-                samples.append(gpu.sample(time.time_ns()))
+                samples.append(gpu.sample(time.time_ns(), everything=everything))
             except CardGoneError as error:
                 del self._gpus[index]
                 self._bury(gpu, error)

@@ -6,7 +6,6 @@ PCIe traffic comes from the byte counters (NVML fields 197 and 198, where the dr
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from pytest_aiperf.gpu_telemetry.collector import GpuIdentity, GpuProcess, GpuSa
 from pytest_aiperf.gpu_telemetry.nvml_calls import IDENTITY, SAMPLE, Field, Scope
 from pytest_aiperf.gpu_telemetry.reading import Reading
 from pytest_aiperf.gpu_telemetry.throttling import reasons
+from pytest_aiperf.gpu_telemetry.uuid_hash import uuid_hash
 from pytest_aiperf.gpu_telemetry.xid import XidEvents
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class NvmlGpu:
             index=self.index,
             card=self.card,
             name=told["name"] or "NVIDIA GPU without a name",
-            uuid_hash=hashlib.sha256(uuid.encode()).hexdigest()[:16] if uuid else None,
+            uuid_hash=uuid_hash(uuid),
             part_number=told["part number"] or None,
             memory_bytes=None if memory is None else int(memory.total),
             power_limit_w=None if limit is None else limit / 1000,
@@ -62,8 +62,8 @@ class NvmlGpu:
             mig_slice=None if self._device.part is None else _slice_name(told["full name"]),
         )
 
-    def sample(self, stamp_ns: int) -> GpuSample:
-        """Read everything that changes. `stamp_ns` is when the caller began."""
+    def sample(self, stamp_ns: int, *, everything: bool = False) -> GpuSample:
+        """Read what changes, the slow fields now and then or with `everything`. `stamp_ns` is when the caller began."""
         power, rates, memory, mask = map(self._read, ("power", "utilisation", "memory", "throttle reasons"))
         sent, received = self._pcie.read() or (None, None)
         return GpuSample(
@@ -80,7 +80,7 @@ class NvmlGpu:
             throttle_reasons=None if mask is None else reasons(mask),
             pcie_tx_bytes=sent,
             pcie_rx_bytes=received,
-            **self._slow_fields(),
+            **self._slow_fields(everything=everything),
         )
 
     def last_words(self) -> Sequence[int]:
@@ -91,9 +91,10 @@ class NvmlGpu:
         """Stop listening to events."""
         self._xid.close()
 
-    def _slow_fields(self) -> dict[str, Any]:
+    def _slow_fields(self, *, everything: bool) -> dict[str, Any]:
         """Processes and ECC counts, at most `_SLOW_EVERY` samples old, and XID errors, each of them once."""
-        turn, self._turn = self._turn, (self._turn + 1) % _SLOW_EVERY
+        turn = 0 if everything else self._turn
+        self._turn = (turn + 1) % _SLOW_EVERY
         if turn:
             return {**self._slow, "xid_errors": () if self._xid.listening else None}
         self._slow = {

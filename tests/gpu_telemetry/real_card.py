@@ -83,7 +83,10 @@ def main(arguments: list[str]) -> None:
             f"\nload process seen under its own number: {load.pid in seen}; numbers seen: {sorted(set(seen))}"
         )
         samples = [dataclasses.asdict(sample) for sample in idle + loaded]
-        print(f"never told: {[name for name in samples[0] if all(s[name] is None for s in samples)]}")
+        own = [
+            name for name in samples[0] if not name.endswith("_per_s")
+        ]  # rates are for who has no counters
+        print(f"never told: {[name for name in own if all(s[name] is None for s in samples)]}")
         print(f"notes: {list(collector.notes)}")
     finally:
         collector.close()

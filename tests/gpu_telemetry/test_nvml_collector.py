@@ -135,6 +135,16 @@ def test_slow_fields_are_read_once_a_second_and_held_in_between(install, collect
     assert {sample.processes for sample in samples} == {samples[0].processes}
 
 
+def test_everything_is_read_when_that_is_asked_for(install, collector):
+    fake = install(card := hopper())
+    gpus = collector()
+    gpus.sample()
+    card.xids.append(31)
+    assert gpus.sample()[0].xid_errors == ()
+    assert gpus.sample(everything=True)[0].xid_errors == (31,)
+    assert fake.calls["nvmlDeviceGetTotalEccErrors"] == 2 * 2
+
+
 def test_a_process_that_comes_to_the_card_is_seen_and_its_memory_may_be_unknown(install, collector):
     unknown = 2**64 - 1
     mine = {"pid": 11, "usedGpuMemory": 5}

@@ -1,0 +1,1 @@
+"""What the server says of itself while it is measured: its Prometheus page and its version. Imported when used."""
