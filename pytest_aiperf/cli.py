@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from cyclopts import App, CycloptsError
 
 import pytest_aiperf
-from pytest_aiperf.cli_utils import ExitCode
+from pytest_aiperf.cli_utils import ExitCode, exit_on_error
 
 COMMANDS: Final = {
+    "profile": "pytest_aiperf.cli_commands.profile:app",
     "baseline": "pytest_aiperf.cli_commands.baseline:app",
     "judge": "pytest_aiperf.cli_commands.judge:app",
     "calibrate": "pytest_aiperf.cli_commands.calibrate:app",
+    "config": "pytest_aiperf.cli_commands.config:app",
     "plugins": "pytest_aiperf.cli_commands.plugins:app",
     "mock-server": "pytest_aiperf.cli_commands.mock_server:app",
 }
@@ -34,9 +37,22 @@ def build_app() -> App:
     return app
 
 
+def _refuse_flags_of_aiperf(tokens: Sequence[str]) -> None:
+    """Before anything is parsed: their values, too, must not be read as something else, or shown."""
+    if tokens[:1] != ["profile"]:
+        return
+    from pytest_aiperf.cli_commands.aiperf_flags import refuse
+    from pytest_aiperf.common.errors import ConfigurationError
+
+    title = "pytest-aiperf profile"
+    with exit_on_error(ConfigurationError, title=title, show_traceback=False, exit_code=ExitCode.USAGE):
+        refuse(tokens[1:])
+
+
 def main() -> None:
     """Run the command line."""
     try:
+        _refuse_flags_of_aiperf(sys.argv[1:])
         try:
             build_app()(exit_on_error=False)
         except CycloptsError:  # it was printed; older versions would end with 1, which says "regressed"

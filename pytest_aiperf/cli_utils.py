@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ class ExitCode(IntEnum):
 
 _EXIT_CODES: Final[Mapping[str, ExitCode]] = {
     "pass": ExitCode.PASS,
+    "measured": ExitCode.PASS,
     "regressed": ExitCode.REGRESSED,
     "no_baseline": ExitCode.USAGE,
     "not_comparable": ExitCode.USAGE,
@@ -40,6 +42,12 @@ def exit_code_of(verdict: str, *, fail_on_inconclusive: bool = False) -> ExitCod
     if verdict == "inconclusive":
         return ExitCode.INCONCLUSIVE if fail_on_inconclusive else ExitCode.PASS
     return _EXIT_CODES[verdict]
+
+
+def show(text: str) -> None:
+    """Print to stdout; what its encoding does not have becomes a question mark, not an error."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
 
 
 @contextmanager
@@ -73,6 +81,19 @@ def exit_on_error(
             sys.excepthook(type(error), error, error.__traceback__)
         _print_panel(title, message.replace("{e}", str(error) or repr(error)))
         raise SystemExit(int(exit_code)) from None
+
+
+@contextmanager
+def terminated_as_interrupted(last_words: str = "nothing was written") -> Iterator[None]:
+    """Whoever ends us politely gets what Ctrl-C gets: everything that was started is ended first."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"interrupted: {last_words}", file=sys.stderr)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print_panel(title: str, text: str) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -69,6 +67,7 @@ def calibrate(
 
     The figures go into the baselines given. From then on the gate takes them in the place of its guesses.
     """
+    from pytest_aiperf.cli_commands.metric_pairs import tolerances
     from pytest_aiperf.cli_utils import ExitCode, exit_on_error
     from pytest_aiperf.common.errors import BaselineError, ConfigurationError, MeasurementError
     from pytest_aiperf.config.coercion import parse_str_or_list
@@ -91,7 +90,7 @@ def calibrate(
             ready_timeout_s=_seconds(ready_timeout),
             wanted=_share(wanted),
             metrics=parse_str_or_list(metrics),  # type: ignore[arg-type]  # a text becomes a list
-            tolerance=_tolerances(tolerance),
+            tolerance=tolerances(tolerance),
             json_path=json_path,
         )
 
@@ -108,6 +107,7 @@ def _calibrate(
     tolerance: Mapping[str, str],
     json_path: Path | None,
 ) -> None:
+    from pytest_aiperf.cli_utils import terminated_as_interrupted
     from pytest_aiperf.config.coercion import parse_urls
     from pytest_aiperf.exporters.calibration_document import calibration_document, check_json_path, write_json
     from pytest_aiperf.exporters.calibration_tables import calibration_lines
@@ -121,7 +121,7 @@ def _calibrate(
     if json_path is not None:
         check_json_path(json_path)
     log_dir, environment = log_directory(Path.cwd()), LoadFlags.environment()
-    with _terminated_as_interrupted(), Services(log_dir) as services:
+    with terminated_as_interrupted(), Services(log_dir) as services:
         calibrating = Calibrating(
             tasks_of(
                 baselines,
@@ -158,19 +158,6 @@ def _tell(report: SessionReport) -> None:
     print(session_line(report), file=sys.stderr, flush=True)
 
 
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Whoever ends us politely gets what Ctrl-C gets: everything that was started is ended first."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _share(text: str) -> float:
     from pytest_aiperf.common.errors import ConfigurationError
     from pytest_aiperf.config.coercion import parse_fraction
@@ -195,13 +182,3 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= _LONGEST_S:
         raise ConfigurationError(f"--ready-timeout must be above 0 and at most a day, got {text}")
     return seconds
-
-
-def _tolerances(texts: Sequence[str]) -> Mapping[str, str]:
-    from pytest_aiperf.common.errors import ConfigurationError
-
-    pairs = {text: text.partition("=") for text in texts}
-    for text, (name, equals, _) in pairs.items():
-        if not equals or not name.strip():
-            raise ConfigurationError(f"--tolerance {text}: write METRIC=TOLERANCE, as in 'ttft.p50=5%'")
-    return {name.strip(): value.strip() for name, _, value in pairs.values()}

@@ -40,7 +40,7 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
     """
     import orjson
 
-    store.save(path, orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+    store.save(path, orjson.dumps(scrub_non_finite(document), option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
 def _load(load: CalibratedLoad) -> dict[str, Any]:

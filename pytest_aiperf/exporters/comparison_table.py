@@ -50,7 +50,9 @@ def change_line(row: Comparison, *, was: str) -> str:
         return f"{row.label}: {row.reason}"
     values = f"({number(row.baseline)} -> {number(row.now)} {row.unit})"
     if row.verdict == "inconclusive":
-        low, high = row.ci95 or (row.change, row.change)
+        if row.ci95 is None:
+            return f"inconclusive: {row.label} {percent(row.change)}, {row.reason}"
+        low, high = row.ci95
         return (
             f"inconclusive: {row.label} {percent(row.change)} ({percent(low)} .. {percent(high)}), "
             f"allowed {allowed(row)}"

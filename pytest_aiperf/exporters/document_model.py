@@ -42,7 +42,7 @@ class PytestSession(AIPerfBaseModel):
     )
     started: str = Field(description="UTC, ISO 8601.")
     duration_s: Number = Field(ge=0, description="Seconds from start to end.")
-    pytest: str = Field(description="Version of pytest.")
+    pytest: str | None = Field(description="Version of pytest; null: pytest-aiperf profile wrote it.")
     plugin: str = Field(description="Version of pytest-aiperf.")
     workers: Count = Field(description="xdist processes; 0 without xdist.")
 
@@ -51,7 +51,9 @@ class _Entry(AIPerfBaseModel):
     """What every measurement has, made or not."""
 
     test: str = Field(description="Node id.")
-    location: LocationRow = Field(description="Where its source is.")
+    location: LocationRow | None = Field(
+        description="Where its source is; null: no test made it, but pytest-aiperf profile."
+    )
     name: str | None = Field(description="Name within the test; null where it has none.")
     reason: str = Field(description="The verdict in full.")
     headline: str = Field(description="The verdict in one line, the worst figure first.")

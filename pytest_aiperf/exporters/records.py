@@ -1,5 +1,7 @@
 """The requests of a run as JSON Lines (`--aiperf-artifacts`): one line each, in the order in which they ended.
 
+Beside each file lie the same requests as columns (`pytest_aiperf.exporters.record_columns`).
+
 A run may hold a million requests. Columns become Python objects a block at a time, so that writing takes the memory of
 one block and not of a list of a million dicts.
 """
@@ -17,11 +19,9 @@ import orjson
 from pytest_aiperf.baseline.keys import measurement_path
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.common.records import ABSENT, Int64, Outcome, RecordBatch
+from pytest_aiperf.exporters.record_columns import itl_ms, write_columns
 from pytest_aiperf.measure.run_data import RunData
 from pytest_aiperf.measure.runs import MadeRun
-from pytest_aiperf.metrics.base_metric import Floats
-from pytest_aiperf.metrics.run_columns import RunColumns
-from pytest_aiperf.metrics.types.latency import InterTokenLatency
 
 BLOCK: Final = 8192
 """Requests that are Python objects at the same time."""
@@ -37,7 +37,7 @@ class RecordFiles:
         self._root = root
         self._folder = measurement_path(root / "requests", test=test, name=name)
         self.written: list[str] = []
-        """As seen from the root, in the order in which the runs were made."""
+        """JSON Lines, as seen from the root, in the order in which the runs were made; columns lie beside each."""
 
     def __call__(self, made: MadeRun) -> None:
         """Write a run; what an earlier measurement of the same test and name left is removed by the first one.
@@ -51,13 +51,15 @@ class RecordFiles:
                 self._make_room()
             with path.open("wb") as file:
                 write_records(file, made.data)
+            with path.with_suffix(".npz").open("wb") as file:
+                write_columns(file, made.data)
         except OSError as error:
             raise ConfigurationError(f"--aiperf-artifacts: cannot write {path}: {error}") from None
         self.written.append(path.relative_to(self._root).as_posix())
 
     def _make_room(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        for old in self._folder.glob("*.jsonl"):
+        for old in (*self._folder.glob("*.jsonl"), *self._folder.glob("*.npz")):
             old.unlink()
 
 
@@ -79,7 +81,7 @@ def _title(made: MadeRun) -> str:
 
 def _blocks(data: RunData) -> Iterator[Mapping[str, list[Any]]]:
     batch = data.batch
-    itl_ms = _itl_ms(data)
+    itl = itl_ms(data)
     streaming = data.columns.context.streaming
     errors: dict[int, str | None] = dict(enumerate(group.type for group in batch.errors)) | {ABSENT: None}
     for first in range(0, len(batch), BLOCK):
@@ -100,19 +102,12 @@ def _blocks(data: RunData) -> Iterator[Mapping[str, list[Any]]]:
             "ttft_ms": _span_ms(t0, begin),
             "latency_ms": _span_ms(t0, content.last),
             "end_ms": _span_ms(t0, batch.t_end[rows]),
-            "itl_ms": itl_ms[rows].tolist(),
+            "itl_ms": itl[rows].tolist(),
             "longest_gap_ms": content.longest_gap_ms.tolist(),
             "messages": content.count.tolist(),
             **{name: _present(getattr(batch, name)[rows]) for name in (*_TOKENS, *_AS_THEY_ARE)},
+            "correct": [None if one == ABSENT else one == 1 for one in batch.correct[rows].tolist()],
         }
-
-
-def _itl_ms(data: RunData) -> Floats:
-    """Of all requests, by the formula of the metric."""
-    everything = RunColumns(data.batch, rows=slice(None), window=data.window, context=data.columns.context)
-    if not InterTokenLatency().applies_to(everything.context):
-        return np.full(len(data.batch), np.nan)
-    return everything.of(InterTokenLatency)
 
 
 def _present(column: npt.NDArray[Any]) -> list[int | None]:

@@ -90,7 +90,7 @@ def tasks_of(
         for path, baseline in recorded
     ]
     for path, baseline in baselines.items():
-        _check_schedule(path, baseline, given)
+        check_schedule(path, baseline, given)
     urls = urls_of(endpoint)
     key_fields = accelerator_key(accelerator_behind(parse_urls(endpoint), accelerator))
     return [
@@ -147,7 +147,8 @@ def options_of(key: BaselineKey) -> Mapping[str, Any]:
     return load if key.model is None else load | {"model": key.model}
 
 
-def _check_schedule(path: Path, baseline: Baseline, given: Mapping[str, Any]) -> None:
+def check_schedule(path: Path, baseline: Baseline, given: Mapping[str, Any]) -> None:
+    """Raise a ConfigurationError when the load of a baseline needs a file that nobody has named."""
     name = baseline.key.load.get("fixed_schedule")
     if name is not None and "fixed_schedule" not in given and not Path(str(name)).is_file():
         raise ConfigurationError(

@@ -15,7 +15,6 @@ from pytest_aiperf.measure.runs import merge_errors
 from pytest_aiperf.measure.sending import sending_of
 from pytest_aiperf.measure.side import Side, key_of
 from pytest_aiperf.measure.validity import Check
-from pytest_aiperf.metrics.tokens import osl_source
 
 
 def broken(checks: Sequence[Check], *, shares_are_judged: bool) -> Sequence[Check]:
@@ -53,7 +52,7 @@ def conclude(request: MeasureRequest, side: Side, judgement: Judgement, **known:
         proxy=facts.proxy,
         sendings=[[sending_of(data.batch) for data in session] for session in side.sessions],
         timestamps=timestamps_of(batches),
-        osl_source=osl_source(batches[0]),
+        osl_source=everything[0].columns.osl_source,
         environment=environment_of(batches, request.software),
         **fields,
     )

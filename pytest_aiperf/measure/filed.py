@@ -1,7 +1,7 @@
 """Measurements that lie in files: what is judged, and what it is judged against.
 
-Both kinds of files can be either. A result document holds measurements; a baseline file holds sessions of one, the
-newest of which can be judged against others.
+All kinds of files can be either. A result document holds measurements; a baseline file holds sessions of one, the
+newest of which can be judged against others; files of other tools hold runs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_aiperf.baseline import store
-from pytest_aiperf.baseline.schema import Baseline, BaselineKey, Session
+from pytest_aiperf.baseline.schema import STATS_VERSION, Baseline, BaselineKey, Session
 from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.common.path_safety import checked_read
 from pytest_aiperf.config.tolerance import Tolerance
+from pytest_aiperf.measure.foreign_file import foreign_folder, foreign_lines, foreign_of
+from pytest_aiperf.measure.foreign_result import ForeignResults
 from pytest_aiperf.measure.judged import JudgedMetric
 from pytest_aiperf.measure.measurement import MeasurementVerdict
 from pytest_aiperf.measure.result_file import (
@@ -58,6 +60,8 @@ class Candidate:
     """Its time budget left no second session to confirm a regression."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """Of validity checks, where they were another than usual."""
+    tool: str | None = None
+    """What else measured it; None: pytest-aiperf."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,31 +72,32 @@ class Stored:
     baseline: Baseline
     invalid: str | None = None
     """Why its figures mean nothing."""
+    tool: str | None = None
+    """What else measured it; None: pytest-aiperf."""
 
 
-File = Baseline | ResultFile
+File = Baseline | ResultFile | ForeignResults
 
 
 def read_file(path: Path) -> File:
-    """Return a baseline file or a result document.
+    """Return a baseline file, a result document, or what another tool wrote: a file, or AIPerf's folder of several.
 
     Raises:
-        ConfigurationError: it cannot be read, is not JSON, or is a result document that does not fit the schema.
+        ConfigurationError: it cannot be read, is not JSON, or is a result that does not fit its schema.
         BaselineError: it is a baseline file that does not fit the schema.
     """
     source = str(path)
+    if (files := foreign_folder(path)) is not None:
+        return foreign_of([(_document(_text_of(one), str(one)), str(one)) for one in files], source=source)
     text = _text_of(path)
-    try:
-        document = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{source}: not JSON: {error}") from None
+    if (lines := foreign_lines(text)) is not None:
+        return foreign_of([(_document(line, source), source) for line in lines], source=source)
+    document = _document(text, source)
     if isinstance(document, dict) and "measurements" in document:
         return parse_results(document, source=source)
     if isinstance(document, dict) and "sessions" in document:
         return store.parse(text, source=source)
-    raise ConfigurationError(
-        f"{source}: neither a baseline file (as in __aiperf__) nor a result document (as --aiperf-json writes it)"
-    )
+    return foreign_of([(document, source)], source=source)
 
 
 def candidates_of(file: File, *, source: str) -> Sequence[Candidate]:
@@ -109,6 +114,18 @@ def candidates_of(file: File, *, source: str) -> Sequence[Candidate]:
                 test=key.test, name=key.name, key=key, stats_version=file.stats_version, sessions=newest
             )
         ]
+    if isinstance(file, ForeignResults):
+        return [
+            Candidate(
+                test=one.key.test,
+                name=one.key.name,
+                key=one.key,
+                stats_version=STATS_VERSION,
+                sessions=[one.session],
+                tool=file.tool,
+            )
+            for one in file.measurements
+        ]
     found = [_candidate(one, file, source) for one in file.measurements]
     seen: set[tuple[str, str | None]] = set()
     for one in found:
@@ -124,6 +141,15 @@ def stored_in(file: File, *, source: str) -> Sequence[Stored]:
     """Return what a file holds to be judged against; a measurement of a result document in the form of a baseline."""
     if isinstance(file, Baseline):
         return [Stored(source=source, baseline=file)]
+    if isinstance(file, ForeignResults):
+        return [
+            Stored(
+                source=source,
+                baseline=Baseline(key=one.key, anchor=one.session.id, sessions=(one.session,)),
+                tool=file.tool,
+            )
+            for one in file.measurements
+        ]
     return [
         Stored(
             source=source,
@@ -192,6 +218,13 @@ def _text_of(path: Path) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+
+
+def _document(text: str, source: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{source}: not JSON: {error}") from None
 
 
 def _refuse_constant(name: str) -> float:

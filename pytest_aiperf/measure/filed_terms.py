@@ -15,7 +15,7 @@ from pytest_aiperf.config.coercion import parse_fraction
 from pytest_aiperf.config.resolver import plain_message
 from pytest_aiperf.config.tolerance import Tolerance, parse_tolerance
 from pytest_aiperf.measure.filed import Candidate, title
-from pytest_aiperf.measure.judged import JudgedMetric, judged_metrics
+from pytest_aiperf.measure.judged import ACCURACY, JudgedMetric, judged_metrics
 from pytest_aiperf.measure.terms import Terms, terms_of
 from pytest_aiperf.metrics.registry import parse_judged
 
@@ -89,12 +89,18 @@ def metrics_for(candidate: Candidate, key: BaselineKey, wishes: Wishes) -> Seque
     own = {metric.name: metric for metric in candidate.judged or ()}
     if wishes.metrics is not None:
         known = {name: metric.tolerance for name, metric in own.items()}
-        return judged_metrics(_config(key, {**known, **wishes.tolerance}, wishes.metrics))
-    usual = judged_metrics(_config(key, wishes.tolerance, None))
+        wanted = _config(key, {**known, **wishes.tolerance}, wishes.metrics)
+        return judged_metrics(wanted, graded=_is_graded(candidate))
+    usual = judged_metrics(_config(key, wishes.tolerance, None), graded=_is_graded(candidate))
     if candidate.judged is None:
         return usual
     wished = {metric.name: metric for metric in usual if metric.name in wishes.tolerance}
     return list((own | wished).values())
+
+
+def _is_graded(candidate: Candidate) -> bool:
+    tag, _ = ACCURACY
+    return any(tag in run.metrics for session in candidate.sessions for run in session.runs)
 
 
 def _tolerance(text: str) -> tuple[str, Tolerance]:

@@ -15,15 +15,20 @@ from pytest_aiperf.baseline import history
 from pytest_aiperf.baseline.schema import Baseline, BaselineKey
 from pytest_aiperf.common.errors import ConfigurationError, did_you_mean
 from pytest_aiperf.measure.changes import changes
-from pytest_aiperf.measure.filed import Candidate, Stored, candidates_of, read_file, stored_in, title
+from pytest_aiperf.measure.filed import Candidate, File, Stored, candidates_of, read_file, stored_in, title
 from pytest_aiperf.measure.filed_difference import differences
 from pytest_aiperf.measure.filed_terms import Wishes, metrics_for, terms_for
-from pytest_aiperf.measure.judged import stall_threshold_of
+from pytest_aiperf.measure.foreign_file import foreign_folder
+from pytest_aiperf.measure.judged import JudgedMetric, stall_threshold_of
 from pytest_aiperf.measure.judging import Case
+from pytest_aiperf.measure.known_facts import in_both, shared, unknown_facts
 from pytest_aiperf.measure.measurement import Change, Judgement, MeasurementVerdict
 from pytest_aiperf.measure.result_file import ResultFile
+from pytest_aiperf.measure.seen_spread import as_far_as_seen
 from pytest_aiperf.measure.stall_recount import recounted
 
+_NOBODY: Final = "not known"
+"""A host that is not known is not the same as another that is not."""
 GRAVEST_FIRST: Final[Sequence[MeasurementVerdict]] = (
     "regressed",
     "invalid",
@@ -90,8 +95,8 @@ def gravest(findings: Sequence[Finding]) -> MeasurementVerdict:
     return min((one.verdict for one in findings), key=GRAVEST_FIRST.index)
 
 
-def _stored(path: Path) -> Sequence[tuple[Baseline | ResultFile, str]]:
-    if not path.is_dir():
+def _stored(path: Path) -> Sequence[tuple[File, str]]:
+    if not path.is_dir() or foreign_folder(path) is not None:
         return [(read_file(path), str(path))]
     files = sorted(path.rglob("*.json"))
     if not files:
@@ -163,15 +168,28 @@ def _compared(candidate: Candidate, key: BaselineKey, stored: Stored, wishes: Wi
             f"{stored.source} holds nothing from before what is judged: it cannot be compared with itself"
         )
         return _without(candidate, "no_baseline", reason)
+    foreign = candidate.tool is not None or stored.tool is not None
+    own_key, note = key, None
+    if foreign:
+        note = f"not known of both, so not compared: {', '.join(unknown_facts(baseline.key, key))}"
+        before, key = shared(baseline.key, key)
+        baseline = baseline.model_copy(update={"key": before})
     if differing := differences(candidate, key, baseline):
         reason = f"the baseline is not comparable: {'; '.join(differing)}"
         return _without(candidate, "not_comparable", reason)
+    metrics = metrics_for(candidate, own_key, wishes)
+    if foreign and wishes.metrics is None:
+        metrics = in_both(metrics, baseline.sessions, candidate.sessions)
+        if not metrics:
+            reason = f"{stored.source} and what is judged have no figure in common that is usually judged: name some"
+            return _without(candidate, "inconclusive", f"{reason} with --metrics")
     finding = Finding(
         test=candidate.test,
         name=candidate.name,
-        judgement=_judged(candidate, key, baseline, wishes),
+        judgement=_judged(candidate, metrics, baseline, wishes),
         baseline=baseline,
         changes=changes(baseline, candidate.sessions[0].environment),
+        note=note,
     )
     return _unasked(finding, candidate)
 
@@ -185,23 +203,26 @@ def _apart_from(baseline: Baseline, candidate: Candidate) -> Baseline | None:
     return baseline.model_copy(update={"sessions": tuple(sessions)})
 
 
-def _judged(candidate: Candidate, key: BaselineKey, baseline: Baseline, wishes: Wishes) -> Judgement:
+def _judged(
+    candidate: Candidate, metrics: Sequence[JudgedMetric], baseline: Baseline, wishes: Wishes
+) -> Judgement:
     """Judge as a measurement does: at the look that its first session reached, then with the second session."""
     terms = terms_for(candidate, wishes, paired=False)
     case = Case(
         terms=terms,
-        metrics=metrics_for(candidate, key, wishes),
+        metrics=metrics,
         baseline=baseline.sessions,
-        host=candidate.sessions[0].environment.host,
+        host=candidate.sessions[0].environment.host or _NOBODY,
         variance=baseline.variance,
     )
     threshold_ms = stall_threshold_of(baseline)
     first, *second = ([recounted(run, threshold_ms) for run in s.runs] for s in candidate.sessions)
     look = look_reached(terms.looks, len(first))
-    judgement = case.judge(first, look)
+    before = [session.runs for session in baseline.sessions]
+    judgement = as_far_as_seen(case.judge(first, look), metrics, [*before, first])
     if judgement.verdict != "regressed" or not second:
         return judgement
-    return case.confirm(first, second[0], look)
+    return as_far_as_seen(case.confirm(first, second[0], look), metrics, [*before, first, *second])
 
 
 def look_reached(looks: Sequence[int], runs: int) -> int:
@@ -214,7 +235,8 @@ def _unasked(finding: Finding, candidate: Candidate) -> Finding:
     if finding.verdict != "regressed" or len(candidate.sessions) > 1:
         return finding
     if not candidate.unconfirmed:
-        return replace(finding, note="worse in one session; there is no second one that would confirm it")
+        note = "worse in one session; there is no second one that would confirm it"
+        return replace(finding, note="; ".join(filter(None, (note, finding.note))))
     note = "worse in one session; the measurement's time budget left no second one to confirm it"
     return replace(finding, judgement=replace(finding.judgement, verdict="inconclusive"), note=note)
 

@@ -18,6 +18,10 @@ from pytest_aiperf.metrics.registry import all_metrics, parse_judged, short_name
 
 DEFAULT_TOLERANCE: Final = Tolerance(relative=0.05)
 TAIL_TOLERANCE: Final = Tolerance(relative=0.10)
+ACCURACY_TOLERANCE: Final = Tolerance(relative=0.05, floor=0.02, unit="ratio")
+"""Two points at least: where few answers are right, one of them is more than 5 %."""
+ACCURACY: Final = ("accuracy", "value")
+_HALF_AN_ANSWER: Final = 0.5
 _TAILS: Final = ("p90", "p95", "p99")
 
 
@@ -52,15 +56,19 @@ class JudgedMetric:
         return all_metrics()[self.tag].unit
 
 
-def judged_metrics(config: AIPerfConfig, *, measured: int | None = None) -> Sequence[JudgedMetric]:
+def judged_metrics(
+    config: AIPerfConfig, *, measured: int | None = None, graded: bool | None = None
+) -> Sequence[JudgedMetric]:
     """Return the judged metrics: those that the user names, else the defaults; each named one at most once.
 
-    By default TTFT p50, ITL p50 and the tail of the request latency, none an algebraic twin of another, and what
-    the user gives a tolerance for. A p95 needs 200 requests a run: below that it is reported and not judged.
+    By default TTFT p50, ITL p50 and the tail of the request latency, none an algebraic twin of another, the accuracy
+    where the data says which answers are expected, and what the user gives a tolerance for. A p95 needs 200 requests
+    a run: below that it is reported and not judged.
 
     Args:
         config: the whole configuration.
         measured: requests per run, where schedule or duration decide; None: the configured ones, or nobody knows.
+        graded: whether answers are held against expected ones; None: the data was not read yet.
 
     Raises:
         ConfigurationError: an unknown name, a metric that has no better or worse, or one that is named to be judged
@@ -70,12 +78,14 @@ def judged_metrics(config: AIPerfConfig, *, measured: int | None = None) -> Sequ
     named = config.verdict.metrics
     measured = config.load.request_count if measured is None else measured
     usual = _defaults(config, measured) if named is None else [parse_judged(text) for text in named]
+    if named is None and graded:
+        usual = [*usual, ACCURACY]
     chosen = [
         JudgedMetric(tag=tag, statistic=statistic, tolerance=_tolerance(tag, statistic, tolerances))
         for tag, statistic in dict.fromkeys([*usual, *(tolerances if named is None else ())])
         if _can_be_judged(tag, statistic)
     ]
-    absent = {metric.name: why for metric in chosen if (why := _why_absent(metric, config, measured))}
+    absent = {metric.name: why for metric in chosen if (why := _why_absent(metric, config, measured, graded))}
     if named is not None and absent:
         raise ConfigurationError("; ".join(f"{name} cannot be judged: {why}" for name, why in absent.items()))
     return [m for m in chosen if m.name not in absent or (m.tag, m.statistic) in usual]
@@ -85,7 +95,7 @@ def _defaults(config: AIPerfConfig, measured: int | None) -> Sequence[tuple[str,
     if not config.endpoint.streaming:
         return [("request_latency", "p50")]
     chosen = [("time_to_first_token", "p50")]
-    if config.input.osl >= 2:
+    if config.input.osl >= 2 and config.endpoint.produces_tokens:
         chosen.append(("inter_token_latency", "p50"))
     if measured is not None and measured >= min_requests("p95"):
         chosen.append(("request_latency", "p95"))
@@ -102,13 +112,17 @@ def _can_be_judged(tag: str, statistic: str) -> bool:
     return True
 
 
-def _why_absent(metric: JudgedMetric, config: AIPerfConfig, measured: int | None) -> str | None:
+def _why_absent(
+    metric: JudgedMetric, config: AIPerfConfig, measured: int | None, graded: bool | None
+) -> str | None:
     """Why this load gives no figure to judge. A tolerance in the ini file speaks of many tests, and not all have it."""
     definition = all_metrics()[metric.tag]
     if definition.streaming_only and not config.endpoint.streaming:
         return "it needs streaming=True"
     if definition.slos_only and not config.verdict.goodput:
         return "it needs goodput limits, e.g. goodput='ttft:400'"
+    if definition.graded_only and graded is False:
+        return "it needs data with expected answers"
     if definition.open_loop_only and not config.load.open_loop:
         return "it needs requests with due times: a request rate or a schedule"
     if definition.group == "throughput" and metric.statistic == "value" and config.load.open_loop:
@@ -122,6 +136,8 @@ def _why_absent(metric: JudgedMetric, config: AIPerfConfig, measured: int | None
 
 def _tolerance(tag: str, statistic: str, given: Mapping[tuple[str, str], Tolerance]) -> Tolerance:
     default = TAIL_TOLERANCE if statistic in _TAILS else DEFAULT_TOLERANCE
+    if (tag, statistic) == ACCURACY:
+        default = ACCURACY_TOLERANCE
     chosen = given.get((tag, statistic), default)
     unit = all_metrics()[tag].unit
     if chosen.floor and chosen.unit not in (None, unit):
@@ -154,10 +170,17 @@ def policy_of(
 
 
 def run_value(run: Run, metric: JudgedMetric) -> RunStat:
-    """Return one run's value of a judged metric; a value of None where the run has none."""
+    """Return one run's value of a judged metric; a value of None where the run has none.
+
+    The judge compares by ratio, and to 0 there is none: a run without one right answer counts as half a one, so that
+    the worst that can happen to an accuracy is not what nothing can be said about.
+    """
     found = run.metrics.get(metric.tag)
     if isinstance(found, SingleValue):
-        return RunStat(found.value, run.n_ok, None, run.n_err)
+        value = found.value
+        if value == 0 and (metric.tag, metric.statistic) == ACCURACY:
+            value = _HALF_AN_ANSWER / max(run.n_ok, 1)
+        return RunStat(value, run.n_ok, None, run.n_err)
     if not isinstance(found, Distribution):
         return RunStat(None, 0, None, run.n_err)
     value = getattr(found, metric.statistic)

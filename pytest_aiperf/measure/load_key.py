@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePath
+from textwrap import shorten
 from typing import Any, Final
 
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
+from pytest_aiperf.config.input_checks import OPTION
+from pytest_aiperf.config.input_config import InputConfig
 
 _IF_GIVEN: Final = {
     "prefill_concurrency": "prefill_concurrency",
@@ -25,6 +28,9 @@ _IF_GIVEN: Final = {
     "request_cancellation_delay": "cancellation_delay_s",
 }
 """By the names that people type."""
+_USUAL_INPUT: Final = ("isl", "osl", "seed")
+"""Named by every key."""
+_PATHS: Final = ("input_file", "system_prompt_file", "tokenizer")
 
 
 def load_key(config: AIPerfConfig) -> Mapping[str, Any]:
@@ -52,18 +58,36 @@ def _unusual(config: AIPerfConfig) -> dict[str, Any]:
     if load.concurrency_ramp_s is not None or load.request_rate_ramp_s is not None:
         found["ramp_shape"] = load.ramp_shape
     if load.fixed_schedule is not None:
-        # What it holds is in the digest, and its folder is another one on every machine.
-        found["fixed_schedule"] = PurePath(load.fixed_schedule).name
-    if config.input.turns > 1:
-        found["session_turns_mean"] = config.input.turns
-        found["session_turn_delay_mean"] = config.input.turn_delay_ms
-    if config.input.cache_bust:
-        found["cache_bust"] = True
+        found["fixed_schedule"] = _file_name(load.fixed_schedule)
+    found |= _unusual_input(config.input)
+    if endpoint.custom_endpoint is not None:
+        found["custom_endpoint"] = endpoint.custom_endpoint
+    if endpoint.download_video_content:
+        found["download_video_content"] = True
     if endpoint.connection_reuse_strategy != "pooled":
         found["connection_reuse_strategy"] = endpoint.connection_reuse_strategy
     if config.verdict.goodput:
         found["goodput"] = dict(config.verdict.goodput)
     return found
+
+
+def _unusual_input(given: InputConfig) -> dict[str, Any]:
+    found = dict(given.unusual)
+    for name in _USUAL_INPUT:
+        found.pop(name, None)
+    for name in _PATHS:
+        if name in found:
+            found[name] = _file_name(found[name])
+    if "system_prompt" in found:
+        found["system_prompt"] = shorten(found["system_prompt"], 60, placeholder="…")
+    if "turns" in found:
+        found["turn_delay_ms"] = given.turn_delay_ms
+    return {OPTION.get(name, name): value for name, value in found.items()}
+
+
+def _file_name(path: str) -> str:
+    """What a file holds is in the digest, and its folder is another one on every machine."""
+    return PurePath(path).name
 
 
 def describe_load(load: Mapping[str, Any]) -> str:
@@ -85,4 +109,6 @@ def describe_load(load: Mapping[str, Any]) -> str:
         parts.append(f"{load['benchmark_duration']:g} s")
     if load.get("request_count") is not None:
         parts.append(f"{load['request_count']} requests")
+    if load.get("input_file") is not None:
+        parts.append(f"data {load['input_file']}")
     return ", ".join(parts)

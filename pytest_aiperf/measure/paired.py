@@ -46,11 +46,12 @@ class PairedMeasuring:
         self.started_at, self.budget = utc_now(), Budget(max_time_s=config.verdict.max_time_s)
         schedule = build_schedule(config)
         self.terms = terms_of(config.verdict, paired=True)
-        self.metrics = judged_metrics(config, measured=schedule.measured)
+        judged_metrics(config, measured=schedule.measured)  # what cannot be is said before a server is asked
         other = elsewhere(config, request.against)
         told: Any = {"load": load, "on_progress": on_progress, "on_run": request.on_run}
         self.before = new_side(other, schedule, against=True, **told)
         self.now = new_side(config, schedule, **told)
+        self.metrics = judged_metrics(config, measured=schedule.measured, graded=self.now.graded)
         if set(other.endpoint.urls) & set(config.endpoint.urls):
             # Each would take the other's requests for those of another tenant.
             self.now.maker.tenants = self.before.maker.tenants

@@ -13,6 +13,7 @@ from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.measure.runs import MadeRun
 from pytest_aiperf.measure.slo import Slo
+from pytest_aiperf.measure.terms import FIRST_LOOK
 from pytest_aiperf.measure.validity import Limits
 from pytest_aiperf.metrics.goodput import parse_slos
 
@@ -41,6 +42,10 @@ class MeasureRequest:
     """Absolute limits."""
     load_baseline: Callable[[Path], Baseline | None] = store.load
     """Reads a baseline."""
+    runs: int = FIRST_LOOK
+    """Runs of a measurement that is compared with nothing; others make as many as their verdict takes."""
+    must_compare: bool = False
+    """A baseline that cannot be compared is an error before the load; otherwise it is a verdict, with the figures."""
     restart: Callable[[], object] | None = None
     """Restarts the server before a confirmation session."""
     on_run: Callable[[MadeRun], None] | None = None

@@ -227,6 +227,8 @@ class Result:
             return "it needs requests with due times (a request rate or a schedule) that succeed"
         if metric.slos_only:
             return "it needs limits, such as goodput='ttft:400 itl:20'"
+        if metric.graded_only:
+            return "it needs data with expected answers, and a good answer to one of its requests"
         if isinstance(metric, BaseRecordMetric) and metric.counts_failed:
             return "no request failed, so it would repeat the plain metric"
         return "no request had a value"

@@ -95,8 +95,8 @@ def run_window_of(config: AIPerfConfig, workload: Workload) -> RunWindow:
     )
 
 
-def context_of(config: AIPerfConfig, workload: Workload) -> MetricContext:
-    """Return what the metrics must know of this workload.
+def context_of(config: AIPerfConfig, workload: Workload, *, graded: bool) -> MetricContext:
+    """Return what the metrics must know of this workload, and of whether its answers are graded.
 
     Raises:
         ConfigurationError: the limits of ``goodput`` cannot be used.
@@ -106,5 +106,7 @@ def context_of(config: AIPerfConfig, workload: Workload) -> MetricContext:
         streaming=streaming,
         open_loop=open_loop,
         asked_osl=workload.asked_osl,
+        produces_tokens=config.endpoint.produces_tokens,
         slos=parse_slos(config.verdict.goodput, streaming=streaming, open_loop=open_loop),
+        graded=graded,
     )

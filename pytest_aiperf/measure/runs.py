@@ -68,6 +68,8 @@ class MadeRun:
     against: bool
     """It was made of the server that is compared with."""
     data: RunData
+    bodies: Sequence[bytes] = ()
+    """What was sent, by request of the plan."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +101,7 @@ class RunMaker:
     def __post_init__(self) -> None:
         self.workers = self.config.load.workers or 1
         self.window = run_window_of(self.config, self.workload)
-        self.context = context_of(self.config, self.workload)
+        self.context = context_of(self.config, self.workload, graded=self.plan.expected is not None)
         self.tenants = TenantWatch(config=self.config)
 
     def rehearse(self) -> None:
@@ -146,15 +148,23 @@ class RunMaker:
         attempt = 0
         while True:
             attempt += 1
+            plan = self._next_plan()
             data = summarise(
-                self._send(self._next_plan(), phase, index, of),
+                self._send(plan, phase, index, of),
                 self.window,
                 context=self.context,
                 stall_threshold_ms=self.stall_threshold_ms,
             )
             if self.on_run is not None:
                 self.on_run(
-                    MadeRun(phase=phase, number=index, attempt=attempt, against=self.against, data=data)
+                    MadeRun(
+                        phase=phase,
+                        number=index,
+                        attempt=attempt,
+                        against=self.against,
+                        data=data,
+                        bodies=plan.bodies,
+                    )
                 )
             _require_requests(data)
             checks = check_run(data, self.config)

@@ -1,49 +1,48 @@
 """Which requests a run has and when each is sent: known before the server is asked anything.
 
-In the closed loop a request follows the end of another one. In the open loop each has a due time, drawn from the
-seed or read from a file, and the first of them are the warm-up: nothing is sent on top.
+Requests come in conversations. In the closed loop a request follows the end of another one. In the open loop each has
+a due time, drawn from the seed or read from a file, and the first of them are the warm-up: nothing is sent on top. No
+conversation is cut but by the end of the run.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from heapq import heapreplace
+from math import ceil, inf
 from typing import Final
 
 import numpy as np
 
 from pytest_aiperf.common.errors import ConfigurationError
-from pytest_aiperf.common.records import Int32, Int64
+from pytest_aiperf.common.records import Int64
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
+from pytest_aiperf.config.load_config import LoadConfig
 from pytest_aiperf.engine.arrivals import arrival_times_ns
 from pytest_aiperf.engine.cancellation import cancel_delays_ns
-from pytest_aiperf.engine.conversations import turns_in_order
-from pytest_aiperf.engine.users import user_schedule
-from pytest_aiperf.measure.trace import read_trace
+from pytest_aiperf.engine.users import UserSchedule, user_schedule
+from pytest_aiperf.measure.columns import (
+    Conversations,
+    Requests,
+    linked,
+    one_after_the_other,
+    pauses_ns,
+    sizes_of,
+)
+from pytest_aiperf.measure.draws import Data, Draws
+from pytest_aiperf.measure.replayed import replayed_requests
+from pytest_aiperf.measure.stock import Drawn
 
 POOL_WORDS: Final = 1_000_000
 POOL_REQUESTS: Final = (200, 5000)
-"""Least and most prompts of a closed loop that its duration ends: after the last of them the first comes again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversations:
-    """What belongs together, and what follows what. Shapes: ``(n,)`` unless stated; names are those of the plan."""
-
-    conversation: Int32
-    turn: Int32
-    """Turns that the request's conversation has had before it."""
-    after_offsets: Int64
-    """``(n + 1,)``."""
-    after: Int32
-    """``(m,)``."""
-    delay_ns: Int64
+"""Least and most requests of a closed loop that its duration ends: after the last of them the first comes again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """The requests of one run, as columns of the plan."""
 
-    count: int
+    requests: Requests
     warm_up: int
     """Closed loop: completions that are dropped at the start. Open loop: so many first requests are."""
     measured: int | None
@@ -54,16 +53,18 @@ class Schedule:
     """None where requests stand alone."""
     cancel_after_ns: Int64 | None = None
     """``(count,)``: cancelled so long after it was sent, or never."""
-    isl: Int32 | None = None
-    """``(count,)``: words of each prompt, where they differ from the configured ones."""
-    osl: Int32 | None = None
+
+    @property
+    def count(self) -> int:
+        """Requests."""
+        return len(self.requests.tree)
 
 
 def build_schedule(config: AIPerfConfig) -> Schedule:
     """Return the schedule that this configuration describes.
 
     Raises:
-        ConfigurationError: the file of a fixed schedule cannot be used, or nothing is left to measure.
+        ConfigurationError: a data file cannot be used, or nothing is left to measure.
     """
     schedule = _BY_MODE[config.load.mode](config)
     if schedule.due_ns is not None:
@@ -82,55 +83,92 @@ def build_schedule(config: AIPerfConfig) -> Schedule:
 
 
 def _closed_loop(config: AIPerfConfig) -> Schedule:
-    load, turns = config.load, config.input.turns
-    slots = load.concurrency or 1
-    if load.request_count is None:
+    load, warm_up = config.load, config.load.warm_up_requests
+    slots, count = load.concurrency or 1, load.request_count
+    if count is None:
         least, most = POOL_REQUESTS
-        further = min(max(POOL_WORDS // config.input.isl, least), most)
+        pool = min(max(POOL_WORDS // config.input.isl, least), most)
+        data = Data(config, most=pool)
+        # Of a file each conversation once: then the whole comes again.
+        trees = data.order(data.warm_up().holding(warm_up)).holding(warm_up + pool)[: data.at_most]
     else:
-        # While the last ones run, no slot can be refilled any more; a conversation keeps its slot to its end.
-        further = load.request_count + (slots - 1 if turns == 1 else slots * turns)
-    count = -(-(load.warm_up_requests + further) // turns) * turns
+        data = Data(config, most=warm_up + count + slots)
+        trees = _with_drain(data.order(data.warm_up().holding(warm_up)), warm_up + count, slots)
+    requests = one_after_the_other(trees)
     return Schedule(
-        count=count,
-        warm_up=load.warm_up_requests,
-        measured=load.request_count,
-        conversations=_turn_by_turn(count, config),
+        requests=requests,
+        warm_up=warm_up,
+        measured=count,
+        conversations=linked(config, requests),
     )
+
+
+def _with_drain(order: Draws, wanted: int, slots: int) -> list[Drawn]:
+    """Return the first conversations that hold so many requests, and further ones.
+
+    While the last ones run, no slot can be refilled any more, and a conversation keeps its slot to its end. So there
+    are as many requests beyond those wanted as the largest conversations have that can be open together.
+    """
+    trees: list[Drawn] = []
+    largest = [1] * slots
+    held, open_together = 0, slots
+    while True:
+        trees.append(order[len(trees)])
+        size = trees[-1].outline.size
+        held += size
+        if size > largest[0]:
+            open_together += size - heapreplace(largest, size)
+        drain = slots - 1 if open_together == slots else open_together
+        if held - drain >= wanted:
+            return trees
 
 
 def _request_rate(config: AIPerfConfig) -> Schedule:
-    load, turns = config.load, config.input.turns
-    warm_up = load.warm_up_requests
-    due_ns = _arrivals(config, warm_up)
+    load, warm_up, count = config.load, config.load.warm_up_requests, config.load.request_count
+    asked_rate = load.request_rate or 0.0
+    wanted = ceil(asked_rate * (load.duration_s or 0.0)) if count is None else warm_up + count
+    data = Data(config, most=2 * wanted + 100)
+    early = data.warm_up().holding(warm_up)
+    order = data.order(early)
+    trees = order.holding(max(wanted, 1))
+    # Conversations begin, of which there are fewer than requests.
+    rate = asked_rate / (int(sizes_of(trees).sum()) / len(trees))
     if load.warm_up is None and load.request_rate_ramp_s is not None:  # the ramp is no steady load
-        rising = int(np.count_nonzero(_arrivals(config, None) < load.request_rate_ramp_s * 1e9)) * turns
+        early = data.warm_up().first(_begun_in_ramp(config, rate))
+        rising = int(sizes_of(early).sum())
         if rising > warm_up:
-            warm_up, due_ns = rising, _arrivals(config, rising)
-    due_ns = np.repeat(due_ns, turns)
-    count = len(due_ns)
+            warm_up, order = rising, data.order(early)
+    if count is not None:
+        trees = order.holding(warm_up + count)
+    beginnings_ns = _arrivals(
+        config, rate, count=None if count is None else len(trees), duration_s=load.duration_s
+    )
+    trees = order.first(len(beginnings_ns))
+    requests = one_after_the_other(trees)
     return Schedule(
-        count=count,
+        requests=requests,
         warm_up=warm_up,
         measured=None,
-        due_ns=due_ns,
-        conversations=_turn_by_turn(count, config),
+        due_ns=np.repeat(beginnings_ns, sizes_of(trees)),
+        conversations=linked(config, requests),
     )
 
 
-def _arrivals(config: AIPerfConfig, warm_up: int | None) -> Int64:
-    """Return when conversations begin, of which there are fewer than requests; with no warm-up named, of the ramp."""
-    load, turns = config.load, config.input.turns
-    wanted, duration_s = load.request_count, load.duration_s
-    if warm_up is None:
-        wanted, duration_s = None, min(load.request_rate_ramp_s or 0.0, duration_s or float("inf"))
-    elif wanted is not None:
-        wanted = -(-(warm_up + wanted) // turns)
+def _begun_in_ramp(config: AIPerfConfig, rate: float) -> int:
+    ramp_s = config.load.request_rate_ramp_s or 0.0
+    until_s = min(ramp_s, config.load.duration_s or inf)
+    return int(np.count_nonzero(_arrivals(config, rate, duration_s=until_s) < ramp_s * 1e9))
+
+
+def _arrivals(
+    config: AIPerfConfig, rate: float, *, count: int | None = None, duration_s: float | None
+) -> Int64:
+    load = config.load
     return arrival_times_ns(
         load.arrival_pattern,
-        rate=(load.request_rate or 0.0) / turns,
+        rate=rate,
         seed=config.input.seed,
-        count=wanted,
+        count=count,
         duration_s=duration_s,
         smoothness=load.arrival_smoothness or 1.0,
         ramp_s=load.request_rate_ramp_s or 0.0,
@@ -139,39 +177,60 @@ def _arrivals(config: AIPerfConfig, warm_up: int | None) -> Int64:
 
 
 def _user_centric(config: AIPerfConfig) -> Schedule:
-    load = config.load
-    wanted = None if load.request_count is None else load.warm_up_requests + load.request_count
-    users = user_schedule(
-        [config.input.turns],
-        users=load.num_users or 1,
-        rate=load.user_centric_rate or 0.0,
-        count=wanted,
-        duration_s=load.duration_s,
-    )
+    load, warm_up = config.load, config.load.warm_up_requests
+    limits = [
+        None if load.request_count is None else warm_up + load.request_count,
+        None if load.duration_s is None else ceil(load.duration_s * (load.user_centric_rate or 0.0)),
+    ]
+    count = min(limit for limit in limits if limit is not None)
+    data = Data(config, most=count + (load.num_users or 1))
+    # A conversation that begins in the warm-up is one of its own, also where it goes on behind it.
+    early = _crowd(load, data.order([]), min(warm_up, count))[1] if warm_up else []
+    found, trees = _crowd(load, data.order(data.warm_up().first(len(early))), count)
+    requests = Requests(trees=trees, tree=found.conversation, step=found.turn)
     return Schedule(
-        count=len(users.due_ns),
-        warm_up=load.warm_up_requests,
+        requests=requests,
+        warm_up=warm_up,
         measured=None,
-        due_ns=users.due_ns,
+        due_ns=found.due_ns,
         conversations=Conversations(
-            conversation=users.conversation,
-            turn=users.turn,
-            after_offsets=users.after_offsets,
-            after=users.after,
-            delay_ns=_pauses_ns(users.turn, config),
+            conversation=found.conversation,
+            turn=found.turn,
+            after_offsets=found.after_offsets,
+            after=found.after,
+            delay_ns=np.where(found.turn > 0, pauses_ns(config, requests), 0),
         ),
     )
 
 
+def _crowd(load: LoadConfig, order: Draws, requests: int) -> tuple[UserSchedule, list[Drawn]]:
+    """Return the schedule of so many requests, and the conversations that the users have in it."""
+    users = load.num_users or 1
+    ready = users + requests // min(tree.outline.size for tree in order.first(users))
+    while True:
+        trees = order.first(ready)
+        for tree in trees:
+            if tree.outline.members > 1:
+                raise ConfigurationError(
+                    f"conversation {tree.name!r} has branches, and a user of a user-centric load sends one "
+                    "request at a time: choose another load mode, or data without branches"
+                )
+        sizes = sizes_of(trees).tolist()
+        found = user_schedule(sizes, users=users, rate=load.user_centric_rate or 0.0, count=requests)
+        begun = int(found.conversation.max()) + 1
+        if begun <= ready:
+            return found, trees[:begun]
+        ready *= 2
+
+
 def _fixed_schedule(config: AIPerfConfig) -> Schedule:
-    trace = read_trace(config.load, isl=config.input.isl, osl=config.input.osl)
+    requests, due_ns = replayed_requests(config.load, Data(config, most=0).whole)
     return Schedule(
-        count=len(trace.due_ns),
+        requests=requests,
         warm_up=config.load.warm_up_requests,
         measured=None,
-        due_ns=trace.due_ns,
-        isl=trace.isl,
-        osl=trace.osl,
+        due_ns=due_ns,
+        conversations=linked(config, requests),
     )
 
 
@@ -181,25 +240,6 @@ _BY_MODE: Final = {
     "user_centric": _user_centric,
     "fixed_schedule": _fixed_schedule,
 }
-
-
-def _turn_by_turn(count: int, config: AIPerfConfig) -> Conversations | None:
-    """Return conversations of equal length, one after the other; None where each is a single request."""
-    if config.input.turns == 1:
-        return None
-    number, turn = (c.astype(np.int32) for c in np.divmod(np.arange(count), config.input.turns))
-    offsets, after = turns_in_order(number)
-    return Conversations(
-        conversation=number,
-        turn=turn,
-        after_offsets=offsets,
-        after=after,
-        delay_ns=_pauses_ns(turn, config),
-    )
-
-
-def _pauses_ns(turn: Int32, config: AIPerfConfig) -> Int64:
-    return np.where(turn > 0, round(config.input.turn_delay_ms * 1e6), 0).astype(np.int64)
 
 
 def _measured_part(schedule: Schedule, request_count: int | None) -> Schedule:

@@ -37,6 +37,11 @@ class Side:
         return self.sessions[-1]
 
     @property
+    def graded(self) -> bool:
+        """Answers are held against expected ones."""
+        return self.maker.plan.expected is not None
+
+    @property
     def everything(self) -> Sequence[RunData]:
         """Runs of all sessions."""
         return [data for session in self.sessions for data in session]

@@ -11,7 +11,7 @@ from typing import Final
 
 from pytest_aiperf.baseline import history, keys, store
 from pytest_aiperf.baseline.schema import Baseline
-from pytest_aiperf.common.errors import MeasurementError
+from pytest_aiperf.common.errors import ConfigurationError, MeasurementError
 from pytest_aiperf.measure.answer_length import check_length
 from pytest_aiperf.measure.budget import Budget
 from pytest_aiperf.measure.changes import changes
@@ -49,13 +49,21 @@ class StoredMeasuring:
         self.started_at, self.budget = utc_now(), Budget(max_time_s=config.verdict.max_time_s)
         schedule = build_schedule(config)
         self.terms = terms_of(config.verdict)
-        self.metrics = judged_metrics(request.config, measured=schedule.measured)
+        judged_metrics(
+            request.config, measured=schedule.measured
+        )  # what cannot be is said before a server is asked
         self.stored = request.load_baseline(request.baseline_path) if request.baseline_path else None
         if request.update and request.baseline_path:
             store.check_writable(request.baseline_path)
         self.side = new_side(config, schedule, load=load, on_progress=on_progress, on_run=request.on_run)
+        self.metrics = judged_metrics(request.config, measured=schedule.measured, graded=self.side.graded)
         self.maker = self.side.maker
         self.incomparable = keys.differences(self.stored, key_of(request, self.side)) if self.stored else ()
+        if request.must_compare and self.incomparable:
+            raise ConfigurationError(
+                f"{request.baseline_path}: what would be measured is not what was recorded: "
+                f"{'; '.join(self.incomparable)}"
+            )
         self.comparable = self.stored if self.stored and not self.incomparable else None
         self.maker.stall_threshold_ms = stall_threshold_of(self.comparable) if self.comparable else None
         self.recording = Recording(
@@ -85,8 +93,9 @@ class StoredMeasuring:
 
     def _check(self) -> Judgement:
         if self.comparable is None or self.config.verdict.mode == "measure":
-            self._require_time(FIRST_LOOK)
-            self._runs("run", FIRST_LOOK)
+            runs = self.request.runs
+            self._require_time(runs)
+            self._runs("run", runs)
             self.maker.check_session(self.side.runs)
             return self._without_verdict()
         self._require_time(FIRST_LOOK + _SECOND_SESSION)

@@ -23,6 +23,8 @@ from pytest_aiperf.judge.samples import Policy, RunStat
 from pytest_aiperf.judge.usable import stated_values, usable_sessions
 from pytest_aiperf.judge.variance import run_variance
 from pytest_aiperf.measure.judged import (
+    ACCURACY,
+    ACCURACY_TOLERANCE,
     DEFAULT_TOLERANCE,
     TAIL_TOLERANCE,
     JudgedMetric,
@@ -36,6 +38,7 @@ TTFT: Final = JudgedMetric(tag="time_to_first_token", statistic="p50", tolerance
 ITL: Final = JudgedMetric(tag="inter_token_latency", statistic="p50", tolerance=DEFAULT_TOLERANCE)
 TAIL: Final = JudgedMetric(tag="request_latency", statistic="p95", tolerance=TAIL_TOLERANCE)
 LATENCY: Final = JudgedMetric(tag="request_latency", statistic="p50", tolerance=DEFAULT_TOLERANCE)
+RIGHT: Final = JudgedMetric(tag=ACCURACY[0], statistic=ACCURACY[1], tolerance=ACCURACY_TOLERANCE)
 THROUGHPUT: Final = JudgedMetric(tag="request_throughput", statistic="value", tolerance=DEFAULT_TOLERANCE)
 
 
@@ -65,7 +68,7 @@ class Outlook:
 
 def usual_metrics(key: BaselineKey) -> Sequence[JudgedMetric]:
     """Return what is judged by default of such a load, as far as a key tells."""
-    return [TTFT, ITL, TAIL] if key.load.get("streaming", True) else [LATENCY]
+    return [TTFT, ITL, TAIL, RIGHT] if key.load.get("streaming", True) else [LATENCY, RIGHT]
 
 
 def judgeable(metrics: Sequence[JudgedMetric], sessions: Sequence[Session]) -> Sequence[JudgedMetric]:

@@ -12,14 +12,14 @@ from typing import Any, Final
 from urllib.request import Request
 
 from pytest_aiperf.common.errors import EndpointError
-from pytest_aiperf.common.header_values import header_values
+from pytest_aiperf.common.header_values import api_key, header_values
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
 from pytest_aiperf.config.endpoint_config import EndpointConfig
 from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint
 from pytest_aiperf.engine.address import parse_target
 from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.engine.proxies import proxies_of
-from pytest_aiperf.engine.request_bytes import api_key
+from pytest_aiperf.engine.request_bytes import key_headers
 from pytest_aiperf.measure.connections import connection_settings
 from pytest_aiperf.plugin import plugins
 from pytest_aiperf.plugin.enums import PluginType
@@ -48,12 +48,24 @@ def find_target(config: AIPerfConfig) -> Target:
         ConfigurationError: a certificate, a proxy or a header cannot be used.
     """
     endpoint: type[BaseEndpoint] = plugins.get_class(PluginType.ENDPOINT, config.endpoint.type)
-    url, *further = (request_url(base, endpoint.path) for base in config.endpoint.urls)
+    path = path_of(endpoint, config.endpoint)
+    url, *further = (request_url(base, path) for base in config.endpoint.urls)
     return Target(
         url=url,
         further_urls=tuple(further),
-        model=config.endpoint.model or _first_model(url.removesuffix(endpoint.path), config.endpoint),
+        model=config.endpoint.model or _model_of(url.removesuffix(path), endpoint, config.endpoint),
     )
+
+
+def path_of(endpoint: type[BaseEndpoint], config: EndpointConfig) -> str:
+    """Return the path below the URL: the user's, else that of the API."""
+    if config.custom_endpoint is not None:
+        return config.custom_endpoint
+    return endpoint.stream_path if config.streaming and endpoint.stream_path else endpoint.path
+
+
+def _model_of(base: str, endpoint: type[BaseEndpoint], config: EndpointConfig) -> str:
+    return _first_model(base, config) if endpoint.names_model else ""
 
 
 def request_url(base: str, path: str) -> str:
@@ -113,10 +125,11 @@ def question(url: str, endpoint: EndpointConfig) -> tuple[urllib.request.OpenerD
     """Return the request and what sends it: by the same proxy and with the same certificates as the load."""
     plan = LoadPlan(url=url, bodies=[b"-"], concurrency=1, **connection_settings(endpoint))
     request = urllib.request.Request(url, headers={"Accept": "application/json"})
-    if key := api_key():
-        request.add_unredirected_header("Authorization", f"Bearer {key}")
-    for name, value in header_values(plan.headers).items():
-        request.add_unredirected_header(name, value)
+    spoken: type[BaseEndpoint] = plugins.get_class(PluginType.ENDPOINT, endpoint.type)
+    key = api_key()
+    for headers in (spoken.headers, key_headers(spoken, key) if key else {}, header_values(plan.headers)):
+        for name, value in headers.items():
+            request.add_unredirected_header(name, value)
     (proxy,) = proxies_of(plan, [parse_target(url)])
     if proxy is not None and proxy.authorization is not None:
         request.add_unredirected_header("Proxy-Authorization", proxy.authorization)

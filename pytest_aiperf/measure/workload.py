@@ -13,13 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pytest_aiperf.common.records import Int32
+from pytest_aiperf.common.conversation import Expected
 from pytest_aiperf.config.aiperf_config import AIPerfConfig
-from pytest_aiperf.dataset.synthesis import synthetic_prompts
-from pytest_aiperf.endpoints.base_endpoint import BaseEndpoint, RequestInfo, Turn
+from pytest_aiperf.measure.bodies import Bodies, format_bodies
 from pytest_aiperf.measure.schedule import Schedule, build_schedule
-from pytest_aiperf.plugin import plugins
-from pytest_aiperf.plugin.enums import PluginType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +27,11 @@ class Workload:
     """``(schedule.count,)``."""
     schedule: Schedule
     asked_osl: int | None
-    """Output tokens that each request asks for; None where they differ."""
+    """Output tokens that each request asks for; None where they differ, or nobody knows."""
+    expected: Sequence[Expected | None] | None
+    """``(schedule.count,)``: what the answers should be; None where nothing is expected of any."""
     digest: str
-    """SHA-256 over all bodies, lengths included, and over the columns of the schedule."""
+    """SHA-256 over all bodies, lengths included, over what is expected, and over the columns of the schedule."""
 
     @property
     def warm_up(self) -> int:
@@ -51,14 +50,19 @@ class Workload:
 
 
 def build_workload(config: AIPerfConfig, *, model: str, schedule: Schedule | None = None) -> Workload:
-    """Return the workload that this configuration describes."""
+    """Return the workload that this configuration describes.
+
+    Raises:
+        ConfigurationError: a data file cannot be used, or the endpoint does not take what is in it.
+    """
     schedule = schedule or build_schedule(config)
-    bodies = build_bodies(config, schedule, model=model)
+    formatted = format_bodies(config, schedule.requests, model=model)
     return Workload(
-        bodies=bodies,
+        bodies=formatted.bodies,
         schedule=schedule,
-        asked_osl=config.input.osl if schedule.osl is None else None,
-        digest=_digest(bodies, schedule),
+        asked_osl=formatted.asked_osl,
+        expected=formatted.expected,
+        digest=_digest(formatted, schedule),
     )
 
 
@@ -66,69 +70,12 @@ def build_bodies(
     config: AIPerfConfig, schedule: Schedule, *, model: str, beginning: str = ""
 ) -> Sequence[bytes]:
     """Return ``(schedule.count,)`` request bodies; every prompt begins with `beginning`, as part of its first word."""
-    import orjson
-
-    endpoint: BaseEndpoint = plugins.get_class(PluginType.ENDPOINT, config.endpoint.type)()
-    prompts = [beginning + prompt for prompt in _prompts(config, schedule)]
-    lengths = np.full(schedule.count, config.input.osl) if schedule.osl is None else schedule.osl
-    answer = Turn(text=_answer(config), role="assistant") if schedule.conversations is not None else None
-    bodies = []
-    for turns, osl in zip(_conversations(prompts, schedule, answer), lengths.tolist(), strict=True):
-        request = RequestInfo(
-            turns=[*turns[:-1], Turn(text=turns[-1].text, max_tokens=osl)],
-            model=model,
-            streaming=config.endpoint.streaming,
-            extra=config.endpoint.extra,
-        )
-        bodies.append(orjson.dumps(endpoint.format_payload(request)))
-    return bodies
+    return format_bodies(config, schedule.requests, model=model, beginning=beginning).bodies
 
 
-def _prompts(config: AIPerfConfig, schedule: Schedule) -> list[str]:
-    seed, isl, warm_up = config.input.seed, config.input.isl, min(schedule.warm_up, schedule.count)
-    if schedule.isl is not None:
-        return _prompts_of_lengths(schedule.isl, seed)
-    early = synthetic_prompts(warm_up, isl=isl, seed=seed, stream="warm-up")
-    return [*early, *synthetic_prompts(schedule.count - warm_up, isl=isl, seed=seed, stream="prompts")]
-
-
-def _prompts_of_lengths(lengths: Int32, seed: int) -> list[str]:
-    found = [""] * len(lengths)
-    for isl in np.unique(lengths).tolist():
-        rows = np.flatnonzero(lengths == isl).tolist()
-        for row, prompt in zip(
-            rows, synthetic_prompts(len(rows), isl=isl, seed=seed, stream="trace"), strict=True
-        ):
-            found[row] = prompt
-    return found
-
-
-def _answer(config: AIPerfConfig) -> str:
-    """Stands for every earlier answer in a conversation: the bodies are made before there are any."""
-    return synthetic_prompts(1, isl=config.input.osl, seed=config.input.seed, stream="answers")[0]
-
-
-def _conversations(
-    prompts: Sequence[str], schedule: Schedule, answer: Turn | None
-) -> Sequence[Sequence[Turn]]:
-    """Return for each request the turns up to it; a user in the middle of a conversation had some before the run."""
-    if schedule.conversations is None or answer is None:
-        return [[Turn(text=prompt)] for prompt in prompts]
-    so_far: dict[int, list[Turn]] = {}
-    found = []
-    numbers, turns = schedule.conversations.conversation.tolist(), schedule.conversations.turn.tolist()
-    for prompt, number, turn in zip(prompts, numbers, turns, strict=True):
-        history = so_far.setdefault(number, [])
-        while len(history) < 2 * turn:
-            history += [Turn(text=f"{len(history)} {prompt}"), answer]
-        found.append([*history, Turn(text=prompt)])
-        history += [Turn(text=prompt), answer]
-    return found
-
-
-def _digest(bodies: Sequence[bytes], schedule: Schedule) -> str:
+def _digest(formatted: Bodies, schedule: Schedule) -> str:
     digest = hashlib.sha256()
-    for body in bodies:
+    for body in formatted.bodies:
         digest.update(len(body).to_bytes(8, "big"))
         digest.update(body)
     linked = schedule.conversations
@@ -142,4 +89,7 @@ def _digest(bodies: Sequence[bytes], schedule: Schedule) -> str:
         if column is not None:
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(column, dtype=np.int64).tobytes())
+    for number, expected in enumerate(formatted.expected or ()):
+        if expected is not None:
+            digest.update(f"expected {number} {expected.grader} {expected.answer!r}".encode())
     return digest.hexdigest()

@@ -12,18 +12,16 @@ from pathlib import Path
 from typing import Final
 
 from pytest_aiperf.common.errors import ConfigurationError
+from pytest_aiperf.common.problems import Problem, together
 from pytest_aiperf.plugin.categories import categories
 from pytest_aiperf.plugin.declarations import Declarations, read_declarations
 from pytest_aiperf.plugin.entry import Conflict, Contents, Entry, Skipped, Source
 from pytest_aiperf.plugin.modules import find_module
-from pytest_aiperf.plugin.yaml_file import Problem
 
 GROUP: Final = "pytest_aiperf.plugins"
 BUILT_IN: Final = Source(
     package="pytest-aiperf", file=str(Path(__file__).with_name("plugins.yaml")), built_in=True
 )
-MOST_PROBLEMS: Final = 20
-"""Told at once."""
 
 
 def read_contents() -> Contents:
@@ -34,7 +32,7 @@ def read_contents() -> Contents:
     """
     own, *others = read_all()
     if own.problems:
-        raise ConfigurationError(_together(own.problems))
+        raise ConfigurationError(together(own.problems))
     return merged([own, *others])
 
 
@@ -49,7 +47,7 @@ def merged(declarations: Iterable[Declarations]) -> Contents:
     conflicts, skipped = [], []
     for declared in declarations:
         if declared.problems:
-            skipped.append(Skipped(package=declared.source.package, why=_together(declared.problems)))
+            skipped.append(Skipped(package=declared.source.package, why=together(declared.problems)))
         for entry in declared.entries:
             held = entries[entry.category].setdefault(entry.name, entry)
             if entry.rank > held.rank:
@@ -91,9 +89,3 @@ def _file_of(point: EntryPoint) -> tuple[Path | None, str]:
     paths = [Path(folder, file) for folder in spec.submodule_search_locations]
     found = next((path for path in paths if path.is_file()), None)
     return found, f"there is no {paths[0]}; is it among the files that the package installs?"
-
-
-def _together(problems: Iterable[Problem]) -> str:
-    lines = [str(problem) for problem in problems]
-    more = [f"and {len(lines) - MOST_PROBLEMS} more"] if len(lines) > MOST_PROBLEMS else []
-    return "\n  ".join([*lines[:MOST_PROBLEMS], *more])

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_aiperf.common.errors import did_you_mean
+from pytest_aiperf.common.problems import Keys, Problem
 from pytest_aiperf.plugin.categories import Category, categories
 from pytest_aiperf.plugin.entry import Entry, Source, normalised
-from pytest_aiperf.plugin.yaml_file import Keys, Problem, YamlFile, read_yaml
+from pytest_aiperf.plugin.yaml_file import YamlFile, read_yaml
 
 _FIELDS: Final = ("class", "description", "priority", "metadata")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")

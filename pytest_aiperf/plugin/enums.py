@@ -18,9 +18,12 @@ class PluginType(enum.StrEnum):
     """A category; the value is its key in every `plugins.yaml`, and in `categories.yaml`."""
 
     ARRIVAL_PATTERN = "arrival_pattern"
+    DATASET_LOADER = "dataset_loader"
     ENDPOINT = "endpoint"
     GPU_TELEMETRY_COLLECTOR = "gpu_telemetry_collector"
     METRIC = "metric"
+    PLOT_RENDERER = "plot_renderer"
+    SAMPLER = "sampler"
     SERVICE = "service"
     TRANSPORT = "transport"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_aiperf.common.problems import Problem
 from pytest_aiperf.plugin.contents import merged, read_all
 from pytest_aiperf.plugin.declarations import Declarations
 from pytest_aiperf.plugin.entry import Entry, Source
 from pytest_aiperf.plugin.modules import what_is_missing
-from pytest_aiperf.plugin.yaml_file import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

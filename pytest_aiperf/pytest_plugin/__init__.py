@@ -44,7 +44,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Called after the command line was parsed, in every process."""
     config.addinivalue_line("markers", measuring.DESCRIPTION)
-    options.check_ini(config)
+    options.check(config)
     if options.options_given(config):
         from pytest_aiperf.pytest_plugin import artifacts, roles
 

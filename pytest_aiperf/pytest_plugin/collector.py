@@ -74,7 +74,7 @@ class Collector:
             self._add(report, entry["document"])
             if entry["store"] is not None:
                 self._store(*entry["store"])
-        if report.when == _CRASHED and roles.was_measuring(self._config, report.nodeid):
+        if str(report.when) == _CRASHED and roles.was_measuring(self._config, report.nodeid):
             self._add_lost(report)
         if report.failed and report.when in ("setup", "call"):
             self._note_failure(report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -39,9 +39,7 @@ def resolved(item: pytest.Item, overrides: Mapping[str, Any], *, client_args: ob
             Layer("aiperf.run", _of_a_load(overrides)),
             Layer("aiperf marker", _of_a_load(marker.merged(item))),
             Layer("aiperf_client_args", _load_options(client_args)),
-            Layer("command line", options.command_line_values(config)),
-            Layer("environment", options.environment_values()),
-            Layer("ini file", options.ini_values(config)),
+            *options.session_layers(config),
         ]
     )
 
@@ -53,18 +51,24 @@ def update_of(item: pytest.Item, overrides: Mapping[str, Any]) -> frozenset[str]
     return options.categories_of(item.config)
 
 
-def tolerance_of_the_project(config: pytest.Config) -> Mapping[str, str]:
-    """Return the ini file's tolerances by metric.
+def tolerance_of_the_project(config: pytest.Config) -> Mapping[str, Any]:
+    """Return the tolerances by metric of the ini file, and those that the configuration file has for other metrics.
 
     Raises:
         ConfigurationError: one cannot be read.
     """
-    tolerance = options.tolerance_of(config)
+    tolerance, file = options.tolerance_of(config), options.file_of(config)
     try:
         marker.check_keywords({"tolerance": tolerance}, "ini file")
     except ConfigurationError as error:
         raise ConfigurationError(f"ini file: aiperf_tolerance: {error}") from None
-    return tolerance
+    return {**file.tolerance, **tolerance} if file else tolerance
+
+
+def metrics_of_the_project(config: pytest.Config) -> Sequence[str] | None:
+    """Return the judged metrics that the configuration file names; None without any."""
+    file = options.file_of(config)
+    return file.metrics if file else None
 
 
 def _of_a_load(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,23 +8,35 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_aiperf.pytest_plugin.option_table import OPTIONS, Option
 
+if TYPE_CHECKING:
+    from pytest_aiperf.config.loader.config_file import ConfigFile
+    from pytest_aiperf.config.resolver import Layer
+
+_TITLE: Final = (
+    "performance of model-serving endpoints (pytest-aiperf); further options, of what is asked: "
+    "pytest-aiperf profile --help"
+)
 INI_ONLY: Final = {
     "aiperf_tolerance": "Allowed worsening by metric, one a line: ttft.p99 = 15% or 5ms",
     "aiperf_judge": "false measures without a baseline (default: true)",
 }
 TRUE: Final = ("true", "yes", "on", "1")
 FALSE: Final = ("false", "no", "off", "0")
+_NOT_GIVEN: Final[tuple[object, ...]] = (None, "", [])
+_BY_FIELD: Final = {option.field: option for option in OPTIONS}
+_FILE: Final = pytest.StashKey["ConfigFile"]()
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare every option and ini key."""
-    group = parser.getgroup("aiperf", "performance of model-serving endpoints (pytest-aiperf)")
+    group = parser.getgroup("aiperf", _TITLE)
     for option in OPTIONS:
         _add(group, option)
         parser.addini(f"aiperf_{option.field}", f"as --aiperf-{option.flag}", default=None)
@@ -35,14 +47,19 @@ def add_options(parser: pytest.Parser) -> None:
 def _add(group: Any, option: Option) -> None:
     flag, dest = f"--aiperf-{option.flag}", f"aiperf_{option.field}"
     if option.kind == "bool":
-        group.addoption(flag, dest=dest, action="store_true", default=None, help=option.help)
+        group.addoption(flag, dest=dest, action="store_true", default=None, help=_help(option))
         group.addoption(f"--aiperf-no-{option.flag}", dest=dest, action="store_false", help=argparse.SUPPRESS)
         return
     shown = option.metavar if option.kind != "choice" else "|".join(option.choices)
     extra: dict[str, Any] = {"nargs": "?", "const": option.bare} if option.bare is not None else {}
     group.addoption(
-        flag, dest=dest, default=None, metavar=shown, type=_checker(option), help=option.help, **extra
+        flag, dest=dest, default=None, metavar=shown, type=_checker(option), help=_help(option), **extra
     )
+
+
+def _help(option: Option) -> str:
+    """Return what ``pytest --help`` shows: the options of a load are not all worth the space, nor the time."""
+    return argparse.SUPPRESS if option.seldom else option.help
 
 
 def _checker(option: Option) -> Callable[[str], str]:
@@ -53,6 +70,19 @@ def _checker(option: Option) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def check(config: pytest.Config) -> None:
+    """Read the configuration file, where one is given; it is read once in each process.
+
+    Raises:
+        UsageError: an ini value, an environment variable or the file cannot be: exit status 4, before collection.
+    """
+    check_ini(config)
+    if (given := value_of(config, "config_file")) is not None:
+        from pytest_aiperf.pytest_plugin.config_file import read
+
+        config.stash[_FILE] = read(config, str(given))
 
 
 def check_ini(config: pytest.Config) -> None:
@@ -93,16 +123,51 @@ def environment_values() -> Mapping[str, str]:
 
 def ini_values(config: pytest.Config) -> Mapping[str, Any]:
     """Return the options given in the ini file, by field."""
-    given = {o.field: config.getini(f"aiperf_{o.field}") for o in OPTIONS}
-    return {field: value for field, value in given.items() if value not in (None, "", [])}
+    given = {o.field: (o, config.getini(f"aiperf_{o.field}")) for o in OPTIONS}
+    return {
+        field: _below_root(config, value) if option.path else value
+        for field, (option, value) in given.items()
+        if value not in _NOT_GIVEN
+    }
+
+
+def _below_root(config: pytest.Config, value: str) -> str:
+    """A path in the ini file does not depend on where pytest is started."""
+    return os.path.normpath(config.rootpath / Path(value).expanduser())
+
+
+def file_of(config: pytest.Config) -> ConfigFile | None:
+    """Return the configuration file of this session, read; None without one."""
+    return config.stash.get(_FILE, None)
+
+
+def session_layers(config: pytest.Config) -> list[Layer]:
+    """Return what is given beside the tests, strongest first."""
+    from pytest_aiperf.config.resolver import Layer
+
+    file = file_of(config)
+    return [
+        Layer("command line", command_line_values(config)),
+        Layer("environment", environment_values()),
+        Layer("ini file", ini_values(config)),
+        *([file.layer] if file else []),
+    ]
 
 
 def value_of(config: pytest.Config, field: str) -> Any:
-    """Return one plugin-level option as text (or bool) by precedence: command line, environment, ini; else None."""
-    for values in (command_line_values(config), environment_values(), ini_values(config)):
-        if field in values:
-            return values[field]
-    return None
+    """Return one plugin-level option by precedence: command line, environment, ini, configuration file; else None.
+
+    A text; a bool from a flag, and what the file has may be a number.
+    """
+    given = config.getoption(f"aiperf_{field}", None)
+    if given is not None:
+        return given
+    if text := os.environ.get(f"AIPERF_{field.upper()}"):
+        return text
+    if (text := config.getini(f"aiperf_{field}")) not in _NOT_GIVEN:
+        return _below_root(config, text) if _BY_FIELD[field].path else text
+    file = file_of(config)
+    return file.values.get(field) if file else None
 
 
 def flag_of(config: pytest.Config, field: str) -> bool:
@@ -117,7 +182,7 @@ def categories_of(config: pytest.Config) -> frozenset[str]:
 
 
 def tolerance_of(config: pytest.Config) -> Mapping[str, str]:
-    """Return the ini file's tolerances by metric.
+    """Return the tolerances by metric of the ini file.
 
     Raises:
         UsageError: a line is no pair; whether its parts can be is checked when a test measures.
@@ -143,7 +208,7 @@ def judges(config: pytest.Config) -> bool:
 
 
 def options_given(config: pytest.Config) -> Mapping[str, Any]:
-    """Return every option that is given anywhere, by field."""
+    """Return every option that is given outside of tests, by field; those of the configuration file by its name."""
     return {**ini_values(config), **environment_values(), **command_line_values(config)}
 
 
@@ -152,8 +217,8 @@ def header(config: pytest.Config) -> str | None:
     given = options_given(config)
     if not given:
         return None
-    endpoint = given.get("endpoint", "no endpoint")
-    mode = "record" if categories_of(config) else given.get("mode", "check")
+    endpoint = value_of(config, "endpoint") or "no endpoint"
+    mode = "record" if categories_of(config) else value_of(config, "mode") or "check"
     shown = [
         key if key == "headers" else f"{key}={value}"  # what a header holds may be meant for the server alone
         for key, value in given.items()

@@ -17,8 +17,8 @@ from pytest_aiperf.pytest_plugin import marker, options
 
 def hide_secrets(item: pytest.Item, report: pytest.TestReport) -> None:
     """Mask the API key, what request headers take from the environment, and credentials in URLs in a report's text."""
-    from pytest_aiperf.engine.masking import Masking
-    from pytest_aiperf.engine.request_bytes import api_key
+    from pytest_aiperf.common.header_values import api_key
+    from pytest_aiperf.common.masking import Masking
 
     hide = Masking(api_key=api_key(), headers=_headers(item)).without_known
     report.longrepr = _masked(report.longrepr, hide)

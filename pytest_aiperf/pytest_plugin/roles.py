@@ -59,7 +59,9 @@ def services(config: pytest.Config) -> Services:
     if _SERVICES not in config.stash:
         from pytest_aiperf.pytest_plugin.services import Services, log_directory
 
-        config.stash[_SERVICES] = services = Services(log_directory(config))
+        config.stash[_SERVICES] = services = Services(
+            log_directory(config), log_level=options.value_of(config, "log_level")
+        )
         config.add_cleanup(services.close)  # our processes end with this one
     return config.stash[_SERVICES]
 

@@ -190,7 +190,7 @@ class Aiperf:
             cli,
             url=self._resolved(str(self._endpoint)),
             tolerance={**layers.tolerance_of_the_project(self._config), **given.get("tolerance", {})},
-            metrics=given.get("metrics"),
+            metrics=given.get("metrics", layers.metrics_of_the_project(self._config)),
         )
         test = item_id(self._item)
         judged = given.get("judge", options.judges(self._config))

@@ -30,7 +30,7 @@ from pytest_aiperf.measure.target import find_target
 from pytest_aiperf.measure.validity import Check, check_run
 from pytest_aiperf.measure.workload import build_workload
 from pytest_aiperf.mock_server.options import MockOptions
-from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.load_process import LoadProcess
 from pytest_aiperf.services.mock_service import MockServerProcess
 
 LOADS: Mapping[str, Mapping[str, Any]] = {
@@ -56,7 +56,7 @@ def one_run(load: LoadProcess, config: AIPerfConfig) -> tuple[RunData, Mapping[s
     data = summarise(
         load.run(load_plan(config, find_target(config), workload)),
         run_window_of(config, workload),
-        context=context_of(config, workload),
+        context=context_of(config, workload, graded=False),
         stall_threshold_ms=None,
     )
     return data, {check.check: check for check in check_run(data, config)}

@@ -16,7 +16,7 @@ import numpy as np
 from pytest_aiperf.common.records import RecordBatch
 from pytest_aiperf.metrics.registry import all_metrics
 from pytest_aiperf.metrics.run_columns import RunColumns
-from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.load_process import LoadProcess
 
 METRICS = {"ttft": "time_to_first_token", "itl": "inter_token_latency", "latency": "request_latency"}
 BODY = b'{"model":"mock","messages":[{"role":"user","content":"' + b"x" * 400 + b'"}],"stream":true}'

@@ -28,7 +28,7 @@ from truth_server import TruthServer, truth_server
 
 from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.engine.request_bytes import request_number
-from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.load_process import LoadProcess
 
 TOKENS, FIRST_MS, GAP_MS = 64, 50.0, 5.0
 QUANTILES = (50, 99)

@@ -17,7 +17,7 @@ from token_server import token_server
 
 from pytest_aiperf.engine.arrivals import arrival_times_ns
 from pytest_aiperf.engine.plan import LoadPlan
-from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.load_process import LoadProcess
 
 TOKENS = 16
 PATTERNS = ("constant", "poisson")

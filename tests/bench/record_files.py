@@ -67,6 +67,7 @@ def made_up(n: int) -> RecordBatch:
         first_tokens=np.ones(n, dtype=np.int32),
         reasoning_tokens=nothing,
         cached_tokens=nothing,
+        correct=nothing.astype(np.int8),
         errors=(ErrorGroup(type="http", code=503, message="busy", count=int(failed.sum())),),
         **{name: np.full(n, MESSAGES, dtype=np.int32) for name in _INT32},
     )

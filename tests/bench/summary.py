@@ -63,6 +63,7 @@ def records(n: int) -> RecordBatch:
     absent = ("error", "conversation", "reasoning_tokens", "cached_tokens")
     for name, count in (counts | dict.fromkeys(absent, ABSENT)).items():
         arrays[name] = np.full(n, count, dtype=np.int32)
+    arrays["correct"] = np.full(n, ABSENT, dtype=np.int8)
     facts = RunFacts(
         start_ns=1_700_000_000_000_000_000,
         end_ns=int(arrays["t_end"][-1]),

@@ -31,7 +31,7 @@ from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.measure.run_data import summarise
 from pytest_aiperf.measure.run_window import RunWindow
 from pytest_aiperf.metrics.base_metric import MetricContext
-from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.load_process import LoadProcess
 
 SLOTS = 64
 TOKENS = 16

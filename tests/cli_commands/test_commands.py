@@ -43,6 +43,7 @@ def ended(*arguments):
     ids=["imported", "--help"],
 )
 def test_the_root_imports_no_command(code):
+    """A1."""
     loaded = modules_after(code)
     assert "pytest_aiperf.cli" in loaded
     assert not [name for name in loaded if name.startswith("pytest_aiperf.cli_commands")]
@@ -50,6 +51,7 @@ def test_the_root_imports_no_command(code):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_one_file_with_an_app_of_its_name(name):
+    """A2: several words are hyphenated."""
     module, _, attribute = COMMANDS[name].partition(":")
     assert (module, attribute) == (f"pytest_aiperf.cli_commands.{name.replace('-', '_')}", "app")
     app = getattr(import_module(module), attribute)
@@ -58,6 +60,7 @@ def test_a_command_is_one_file_with_an_app_of_its_name(name):
 
 
 def test_every_app_is_registered():
+    """A2."""
     (folder,) = pytest_aiperf.cli_commands.__path__
     with_app = {
         path.stem.replace("_", "-")
@@ -69,6 +72,7 @@ def test_every_app_is_registered():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_light_until_it_runs(name):
+    """A3."""
     module = COMMANDS[name].partition(":")[0]
     help_of_it = f"pytest_aiperf.cli.build_app()(['{name}', '--help'])"
     code = f"import {module}, pytest_aiperf.cli\ntry:\n    {help_of_it}\nexcept SystemExit:\n    pass"
@@ -79,6 +83,7 @@ def test_a_command_is_light_until_it_runs(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_usage_error_ends_with_2_and_help_with_0(name, capsys):
+    """A7."""
     assert ended(name, "--no-such-option") == 2
     assert "--no-such-option" in capsys.readouterr().err
     assert ended(name, "--help") in (0, None)

@@ -11,10 +11,12 @@ import pytest
 from cyclopts import App, Parameter
 
 from pytest_aiperf.cli_commands.load_flags import LOAD_FIELDS, LoadFlags, flag_of, flags_of
+from pytest_aiperf.common.errors import ConfigurationError
 from pytest_aiperf.config.cli_config import CLIConfig
 from pytest_aiperf.config.option_table import parameter_of
 from pytest_aiperf.config.resolver import Layer, resolve
 
+GreedyFlags = flags_of(("extra_inputs", "osl"), greedy=True)
 SEEN = []
 app = App(name="x", result_action="return_value")
 
@@ -39,13 +41,14 @@ def test_every_option_that_describes_a_load_is_a_flag():
 
 def value_for(name):
     annotation = str(CLIConfig.model_fields[name].annotation)
-    return next(w for w in ("constant", "exponential", "never", "wire", "7") if w in annotation or w == "7")
+    words = ("constant", "exponential", "never", "wire", "lognormal", "exact", "jpeg", "flac", "7")
+    return next(w for w in words if w in annotation or w == "7")
 
 
 @pytest.mark.parametrize("name", LOAD_FIELDS)
 def test_it_has_all_names_of_its_declaration(name):
     for flag in parameter_of(CLIConfig.model_fields[name]).name:
-        if CLIConfig.model_fields[name].annotation is bool:
+        if CLIConfig.model_fields[name].annotation in (bool, bool | None):
             assert given(flag) == {name: True}
             assert given(f"--no-{flag_of(name).removeprefix('--')}") == {name: False}
         else:
@@ -91,6 +94,34 @@ def test_a_wrong_flag_ends_with_status_2_and_the_nearest_name(capsys, argument, 
         app([argument])
     assert ended.value.code == 2
     assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_pairs_and_urls_may_be_given_several_times():
+    typed = given(
+        "--url=http://a", "-u", "http://b", "--header", "x-a:1", "-H", '{"x-b": "2,3"}', "--goodput=ttft:400",
+        "--goodput=itl:20", "base.json",
+    )  # fmt: skip
+    options = resolve([Layer("command line", typed)])
+    assert options.endpoint == "http://a,http://b"
+    assert options.headers == {"x-a": "1", "x-b": "2,3"}
+    assert options.goodput == {"ttft": 400, "itl": 20}
+
+
+def test_a_command_without_arguments_lets_a_flag_take_all_values_that_follow():
+    seen = []
+    greedy = App(result_action="return_value")
+
+    def run(*, load: Annotated[GreedyFlags | None, Parameter(name="*")] = None):
+        seen.append(load.given())
+
+    greedy.default(run)
+    greedy(["--extra-inputs", "temperature:0.7", "top_p:0.9", "--osl", "3"])
+    assert seen == [{"extra_inputs": {"temperature": 0.7, "top_p": 0.9}, "osl": "3"}]
+
+
+def test_values_that_cannot_be_put_together_are_told_with_their_flag():
+    with pytest.raises(ConfigurationError, match=r"^--header: headers are name:value pairs"):
+        LoadFlags(headers=("x-a:1", "nothing")).given()
 
 
 def test_the_environment_gives_the_same_options(monkeypatch):

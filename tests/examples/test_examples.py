@@ -84,6 +84,12 @@ def test_two_workers_share_one_server(run, tmp_path):
     assert len(server_logs(tmp_path)) == 1
 
 
+def test_a_configuration_file_describes_the_load(run):
+    _, document = run("--aiperf-config=config_file/aiperf.yaml", "config_file")
+    loads = [m["load"] for m in document["measurements"]]
+    assert [(load["concurrency"], load["osl"], load["isl"]) for load in loads] == [(4, 32, 64), (8, 32, 64)]
+
+
 def test_every_example_is_shown_in_the_docs():
     shown = {
         name
@@ -94,4 +100,4 @@ def test_every_example_is_shown_in_the_docs():
         f"ci/{path.name}" for path in (EXAMPLES / "ci").iterdir()
     }
     hidden = {name for name in files if "__pycache__" in name or "/." in f"/{name}"}
-    assert files - hidden == {name for name in shown if not name.endswith((".toml", ".yaml"))}
+    assert files - hidden == {name for name in shown if not name.endswith((".toml", ".yaml", ".jsonl"))}

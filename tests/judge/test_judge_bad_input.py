@@ -301,6 +301,7 @@ def test_runs_that_are_not_usable_change_nothing_but_the_reason():
 @pytest.mark.parametrize("relation", ["paired", "same_host", "same_part"])
 @pytest.mark.parametrize("bad", [None, NAN, INF, -INF, -5.0])
 def test_nothing_but_unusable_runs_never_passes(bad, relation):
+    """I7."""
     policy = Policy(relation=relation, deterministic=relation == "paired")
     for baseline, candidate in (
         (STEADY, [session(bad)]),

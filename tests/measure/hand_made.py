@@ -73,8 +73,9 @@ def batch_of(
         "output_tokens": messages,
         "reasoning_tokens": ABSENT,
         "cached_tokens": ABSENT,
+        "correct": ABSENT,
     } | columns
-    types = dict.fromkeys(_INT32, np.int32) | {"outcome": np.int8, "status": np.int16}
+    types = dict.fromkeys(_INT32, np.int32) | {"outcome": np.int8, "correct": np.int8, "status": np.int16}
     order = np.argsort(end, kind="stable")
     arrays = {
         name: np.broadcast_to(np.asarray(value), n)[order].astype(types.get(name, np.int64))

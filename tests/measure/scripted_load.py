@@ -43,6 +43,10 @@ class Server:
     late_ms: float = 0.0
     """How much later than due requests are sent (open loop)."""
     coalesced: float = 0.0
+    right: float = 1.0
+    """Share of right answers, where some are expected; the same ones in every run."""
+    sampled: bool = False
+    """Which answers are right is drawn anew in every run."""
     facts: dict[str, Any] = field(default_factory=dict)
     ends_after: int | None = None
     """The run is cut short after so many requests."""
@@ -134,6 +138,8 @@ def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:
     seen = content[order] <= ends[order][:, None]
     failed = (outcome[order] == Outcome.ERROR) | (outcome[order] == Outcome.TRUNCATED)
     t0 = starts[order].astype(np.int64)
+    right = np.where(rng.random(n) < server.right if server.sampled else _spread(n, server.right), 1, 0)
+    right = np.where(outcome == Outcome.OK, right, ABSENT).astype(np.int8)
     facts = RunFacts(
         start_ns=1_700_000_000_000_000_000,
         end_ns=int(ends[order].max(initial=0)),
@@ -172,6 +178,7 @@ def answered(plan: LoadPlan, server: Server, *, seed: int) -> RecordBatch:
         output_tokens=np.full(rows, osl if server.usage else ABSENT, dtype=np.int32),
         reasoning_tokens=np.full(rows, ABSENT, dtype=np.int32),
         cached_tokens=np.full(rows, ABSENT, dtype=np.int32),
+        correct=np.full(rows, ABSENT, dtype=np.int8) if plan.expected is None else right[order],
         errors=(ErrorGroup(type="http", code=503, message="busy", count=int(failed.sum())),)
         if failed.any()
         else (),

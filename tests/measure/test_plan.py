@@ -22,6 +22,15 @@ USUAL = {"model": "m", "isl": 4, "osl": 3, "request_count": 30, "seed": 7}
 RATE = {"request_rate": 20.0}
 TRACE = {"fixed_schedule": "trace.jsonl", "warmup_request_count": 2, "request_count": None}
 USERS = {"user_centric_rate": 20.0, "num_users": 5}
+FEW = {"request_count": 3, "warmup_request_count": 0}
+TURNS = {"session_turns_mean": 3, "session_turn_delay_mean": 50.0}
+PREFIXES = {"prefix_prompt_pool_size": 2, "prefix_prompt_length": 3}
+RANKING = FEW | {"endpoint_type": "cohere_rankings"}
+IMAGE = FEW | {"image_width_mean": 20, "image_height_mean": 20}
+AUDIO = FEW | {"audio_length_mean": 0.1}
+VIDEO = FEW | {"video_duration": 0.5, "video_width": 32, "video_height": 16}
+BLOCKS = TRACE | {"fixed_schedule": "blocks.jsonl", "isl_block_size": 15}
+ASKED = {"input_file": "asked.jsonl"}
 CHANGES = {
     "model": ({}, "n"),
     "streaming": ({}, False),
@@ -64,10 +73,60 @@ CHANGES = {
     "isl": ({}, 5),
     "osl": ({}, 4),
     "seed": ({}, 8),
+    "endpoint_type": ({}, "completions"),
+    "custom_endpoint": ({}, "/v2/chat"),
+    "download_video_content": (FEW | {"endpoint_type": "video_generation"}, True),
+    "input_file": (ASKED, "more.jsonl"),
+    "custom_dataset_type": (
+        {"input_file": "pool.jsonl", "custom_dataset_type": "single_turn"},
+        "random_pool",
+    ),
+    "dataset_sampling_strategy": (ASKED, "shuffle"),
+    "num_dataset_entries": ({}, 3),
+    "isl_block_size": (BLOCKS, 16),
+    "isl_stddev": ({"isl": 40}, 5.0),
+    "isl_distribution": ({"isl": 40, "isl_stddev": 15.0}, "lognormal"),
+    "seq_dist": ({"seq_dist": "20,9:50;30,5:50"}, "20,9:60;30,5:40"),
+    "osl_stddev": ({"osl": 40}, 5.0),
+    "osl_distribution": ({"osl": 40, "osl_stddev": 15.0}, "lognormal"),
+    "session_turns_stddev": (TURNS, 1.5),
+    "session_turn_delay_stddev": (TURNS, 20.0),
+    "session_delay_ratio": (TURNS, 0.5),
+    "prompt_batch_size": ({"endpoint_type": "embeddings"}, 3),
+    "system_prompt": ({"system_prompt": "Be brief."}, "Be long."),
+    "system_prompt_file": ({"system_prompt_file": "brief.txt"}, "long.txt"),
+    "prefix_prompt_pool_size": (PREFIXES, 3),
+    "prefix_prompt_length": (PREFIXES, 4),
+    "shared_system_prompt_length": ({}, 4),
+    "user_context_prompt_length": ({}, 4),
+    "rankings_passages_mean": (RANKING, 4),
+    "rankings_passages_stddev": (RANKING, 2.0),
+    "rankings_passages_prompt_token_mean": (RANKING, 9),
+    "rankings_passages_prompt_token_stddev": (RANKING, 2.0),
+    "rankings_query_prompt_token_mean": (RANKING, 9),
+    "rankings_query_prompt_token_stddev": (RANKING, 2.0),
+    "image_width_mean": (IMAGE, 21),
+    "image_width_stddev": (IMAGE, 3.0),
+    "image_height_mean": (IMAGE, 21),
+    "image_height_stddev": (IMAGE, 3.0),
+    "image_batch_size": (IMAGE, 2),
+    "audio_length_mean": (AUDIO, 0.2),
+    "audio_length_stddev": (AUDIO, 0.05),
+    "audio_batch_size": (AUDIO, 2),
+    "audio_sample_rate": (AUDIO, 8000),
+    "audio_num_channels": (AUDIO, 2),
+    "video_duration": (VIDEO, 1.0),
+    "video_fps": (VIDEO, 8),
+    "video_width": (VIDEO, 48),
+    "video_height": (VIDEO, 32),
+    "video_batch_size": (VIDEO, 2),
+    "accuracy_grader": (ASKED, "regex"),
 }
 """Option, what it takes beside it, and a value that is not the usual one."""
 ELSEWHERE = {
-    "endpoint_type": "there is one endpoint so far",
+    "image_format": "jpeg takes the extra media: tests/dataset",
+    "audio_format": "flac takes the extra media: tests/dataset",
+    "tokenizer": "takes the extra tokenizers: tests/dataset",
     "workers": "how many processes get the plan, below",
     "cache_bust": "the bodies of each run, below",
     "goodput": "a metric",
@@ -83,6 +142,17 @@ def traces(tmp_path, monkeypatch):
     for name, gap in (("trace.jsonl", 100), ("other.jsonl", 150)):
         rows = [json.dumps({"timestamp": 200 + gap * i}) for i in range(20)]
         (tmp_path / name).write_text("\n".join(rows))
+    blocks = [{"timestamp": 100 * i, "input_length": 30, "hash_ids": [1, i]} for i in range(20)]
+    asked = [{"text": f"question {i}", "expected": "yes"} for i in range(200)]
+    for name, rows in (
+        ("blocks.jsonl", blocks),
+        ("asked.jsonl", asked),
+        ("more.jsonl", asked[1:]),
+        ("pool.jsonl", [{"text": f"text {i}"} for i in range(200)]),
+    ):
+        (tmp_path / name).write_text("\n".join(map(json.dumps, rows)))
+    for name in ("brief", "long"):
+        (tmp_path / f"{name}.txt").write_text(f"Be {name}.")
 
 
 def config_of(options):
@@ -153,6 +223,25 @@ def test_the_key_of_a_closed_loop_is_what_it_was_before_there_were_others():
     }
 
 
+def test_the_key_has_what_is_not_usual_of_the_input_and_files_without_their_folder():
+    usual = load_key(config_of({}))
+    given = {
+        "input_file": "/one/asked.jsonl",
+        "system_prompt_file": "/two/brief.txt",
+        "session_delay_ratio": 2.0,
+        "seed": 7,
+    }
+    key = load_key(config_of(given))
+    assert {name: key[name] for name in key.keys() - usual.keys()} == {
+        "input_file": "asked.jsonl",
+        "system_prompt_file": "brief.txt",
+        "session_delay_ratio": 2.0,
+    }
+    long = load_key(config_of({"system_prompt": "word " * 1000}))["system_prompt"]
+    assert long.startswith("word word")
+    assert len(long) <= 60
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -164,6 +253,7 @@ def test_the_key_of_a_closed_loop_is_what_it_was_before_there_were_others():
         ),
         (USERS, "5 users, 20 requests/s, 30 requests"),
         (TRACE | {"fixed_schedule": "/some/where/trace.jsonl"}, "schedule trace.jsonl"),
+        ({"input_file": "/some/where/asked.jsonl"}, "1 concurrent, 30 requests, data asked.jsonl"),
     ],
 )
 def test_a_load_is_named_in_a_few_words(options, words):

@@ -68,7 +68,13 @@ def test_a_line_says_when_each_thing_came():
         "coalesced": 0,
         "sent_bytes": 100,
         "received_bytes": 100,
+        "correct": None,
     }
+
+
+def test_a_line_says_whether_a_graded_answer_is_right():
+    lines = lines_of(run_of(batch_of([0.0, 10.0, 20.0], 5, correct=[1, 0, ABSENT])))
+    assert [line["correct"] for line in lines] == [True, False, None]
 
 
 def test_a_failed_request_has_its_class_and_null_for_what_never_came():

@@ -15,7 +15,7 @@ from pytest_aiperf.measure.target import find_target
 from pytest_aiperf.measure.validity import check_run
 from pytest_aiperf.measure.workload import build_workload
 from pytest_aiperf.mock_server.options import MockOptions
-from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.load_process import LoadProcess
 from pytest_aiperf.services.mock_service import MockServerProcess
 
 SOUND = {"ttft_ms": 20.0, "itl_ms": 2.0, "fault": "", "error_pct": 0.0, "server_osl_cap": 0}
@@ -52,7 +52,7 @@ def failed(services):
         data = summarise(
             load.run(plan),
             run_window_of(config, workload),
-            context=context_of(config, workload),
+            context=context_of(config, workload, graded=False),
             stall_threshold_ms=None,
         )
         return {c.check: c for c in check_run(data, config) if not c.ok}

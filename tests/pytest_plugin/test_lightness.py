@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -59,5 +60,36 @@ def test_help_shows_the_options_and_markers_the_marker(pytester):
     text = pytester.runpytest_subprocess("--help").stdout.str()
     assert "--aiperf-endpoint=URL" in text
     assert "--aiperf-update=[WHICH]" in text
+    assert "--aiperf-image-width-mean=" not in text  # one of many that are seldom given
+    assert "pytest-aiperf profile --help" in " ".join(text.split())
     pytester.runpytest_subprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.aiperf(**load, *"])
     pytester.runpytest_subprocess("--fixtures").stdout.fnmatch_lines(["aiperf -- *", "aiperf_result -- *"])
+
+
+def test_what_the_processes_log_stands_in_the_report_of_the_test(pytester):
+    """H5, H6."""
+    pytester.makepyfile(
+        quiet_endpoint="""
+        import logging
+        from pytest_aiperf.endpoints.openai_chat import ChatEndpoint
+
+        class Telling(ChatEndpoint):
+            def __init__(self, *given):
+                super().__init__(*given)
+                logging.getLogger("pytest_aiperf.telling").info("an endpoint was made")
+        """,
+        test_perf="""
+        import pytest
+
+        @pytest.mark.aiperf(endpoint_type="quiet_endpoint:Telling", concurrency=2, isl=8, osl=4, request_count=5)
+        def test_it(aiperf):
+            aiperf.run()
+            assert False
+        """,
+    )
+    given = ("-p", "no:cacheprovider", "--aiperf-mode=quick", "--aiperf-endpoint=mock://?ttft_ms=1&itl_ms=1")
+    shown = pytester.runpytest_subprocess(*given, "--aiperf-log-level=info").stdout.str()
+    assert re.search(
+        r"INFO +pytest_aiperf\.telling:quiet_endpoint\.py:\d+ \[load_worker \d+\] an endpoint was made", shown
+    )
+    assert "[load_worker" not in pytester.runpytest_subprocess(*given).stdout.str()

@@ -99,7 +99,7 @@ def test_a_duration_ends_runs_that_open_a_connection_for_each_request(suite):
 
 IMPOSSIBLE = {
     "request_rate=5, fixed_schedule='x'": "*request_rate and fixed_schedule are different loads*",
-    "fixed_schedule='no-such-file'": "*'no-such-file' cannot be read: there is no such file*",
+    "fixed_schedule='no-such-file'": "*no-such-file: cannot be read: there is no such file*",
     "proxy='http://user:word@proxy'": "*the proxy's URL holds credentials*",
     "goodput='ttft:400', streaming=False": "*goodput: ttft needs streaming=True*",
     "insecure=True, ca_file='ca.pem'": "*give one of them*",

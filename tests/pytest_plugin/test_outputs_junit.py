@@ -62,6 +62,6 @@ def test_the_file_has_verdict_headline_and_each_judged_figure(pytester, argument
     assert "REGRESSED" in failure.text
     error = cases["test_wrong"].find("error")
     assert cases["test_wrong"].find("failure") is None
-    assert error.get("message").startswith('failed on setup with "ConfigurationError: ')
+    assert error.get("message").startswith('failed on setup with "MalformedDataError: ')
     assert "\n" not in error.get("message")
     assert cases["test_own"].find("failure").get("message") == "AssertionError: too slow"

@@ -113,7 +113,7 @@ def test_unittest_cases_measure_and_fail_like_functions(either_suite):
     result.stdout.fnmatch_lines_random(
         [
             "E *SloMissed: ttft p50 is * ms, must be at most 0.001 ms",
-            "E *ConfigurationError: fixed_schedule='no-such-file' cannot be read: *",
+            "E *MalformedDataError: no-such-file: cannot be read: *",
             "E *AssertionError: 1 != 2",
             "marked aiperf, but it measured nothing: *",
             "aiperf marker: unknown argument 'concurency' (did you mean 'concurrency'?)",

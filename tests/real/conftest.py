@@ -20,10 +20,11 @@ def serve(tmp_path_factory, _installed):
     """A function that returns a context manager which serves a new tiny model: `serve("name", blanks=8)`."""
     from tiny_model import write_model
 
-    def start(name, *, interrupt_requests=False, **model):
+    def start(name, *, interrupt_requests=False, embedding=False, **model):
         folder = tmp_path_factory.mktemp(name)
         path = write_model(folder / "tiny.gguf", **model)
-        return llama_process(path, folder / "server.log", interrupt_requests=interrupt_requests)
+        log = folder / "server.log"
+        return llama_process(path, log, interrupt_requests=interrupt_requests, embedding=embedding)
 
     return start
 
@@ -32,6 +33,13 @@ def serve(tmp_path_factory, _installed):
 def llama_server(serve):
     """URL of a server that lets requests queue; each token that it generates has text."""
     with serve("llama") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def embedding_server(serve):
+    """URL of a server that answers ``/v1/embeddings`` beside chat and completions."""
+    with serve("embedding", embedding=True) as url:
         yield url
 
 

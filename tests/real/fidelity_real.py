@@ -29,7 +29,7 @@ from packet_capture import Segment, captured, read_segments
 from pytest_aiperf.common.records import RecordBatch
 from pytest_aiperf.engine.plan import LoadPlan
 from pytest_aiperf.engine.request_bytes import request_number
-from pytest_aiperf.services.load_worker import LoadProcess
+from pytest_aiperf.services.load_process import LoadProcess
 
 TOKENS = 64
 REQUEST_ID = re.compile(rb"\r\nx-request-id: (\S+)", re.IGNORECASE)

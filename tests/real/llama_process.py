@@ -43,19 +43,22 @@ class ServerNotReady(RuntimeError):
 
 
 @contextmanager
-def llama_process(model: Path, log: Path, *, interrupt_requests: bool) -> Iterator[str]:
+def llama_process(
+    model: Path, log: Path, *, interrupt_requests: bool, embedding: bool = False
+) -> Iterator[str]:
     """Serve `model` and yield its URL.
 
     Args:
         model: GGUF file.
         log: File that takes what the server prints.
         interrupt_requests: The server's default is True: a new request ends the stream of the one before.
+        embedding: Answer ``/v1/embeddings`` too, with a vector for each token; prompts then take longer.
 
     Raises:
         ServerNotReady: It ended early or took longer than `READY_DEADLINE_S`.
     """
     port = _free_port()
-    process = launch(model, port, log, interrupt_requests=interrupt_requests)
+    process = launch(model, port, log, interrupt_requests=interrupt_requests, embedding=embedding)
     try:
         await_ready(process, port, log)
         yield f"http://127.0.0.1:{port}"
@@ -64,12 +67,18 @@ def llama_process(model: Path, log: Path, *, interrupt_requests: bool) -> Iterat
 
 
 def launch(
-    model: Path, port: int, log: Path, *, interrupt_requests: bool, outlives_us: bool = False
+    model: Path,
+    port: int,
+    log: Path,
+    *,
+    interrupt_requests: bool,
+    embedding: bool = False,
+    outlives_us: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start the server and return at once; it ends with this process, unless it `outlives_us`."""
     with log.open("wb") as sink:
         return subprocess.Popen(
-            _command(model, port, interrupt_requests=interrupt_requests),
+            _command(model, port, interrupt_requests=interrupt_requests, embedding=embedding),
             stdout=sink,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -79,7 +88,7 @@ def launch(
         )
 
 
-def _command(model: Path, port: int, *, interrupt_requests: bool) -> list[str]:
+def _command(model: Path, port: int, *, interrupt_requests: bool, embedding: bool) -> list[str]:
     flags = {
         "model": model,
         "model_alias": MODEL_ALIAS,  # otherwise the model's name is its path
@@ -91,6 +100,7 @@ def _command(model: Path, port: int, *, interrupt_requests: bool) -> list[str]:
         "logits_all": "false",  # the default evaluates the output for every token of a prompt
         "chat_format": "chatml",
         "interrupt_requests": str(interrupt_requests).lower(),
+        "embedding": str(embedding).lower(),
         "verbose": "false",
     }
     arguments = [part for name, value in flags.items() for part in (f"--{name}", str(value))]

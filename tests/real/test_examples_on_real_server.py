@@ -25,15 +25,15 @@ def run(folder: Path, url: str, *options: str) -> tuple[subprocess.CompletedProc
     return done, json.loads((folder / "out.json").read_text())["measurements"]
 
 
-def test_the_examples_record_and_pass_again(tmp_path, llama_server):
+def test_the_examples_record_and_pass_again(tmp_path, embedding_server):
     shutil.copytree(
         EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__", ".*", "__aiperf__")
     )
-    recorded, measurements = run(tmp_path, llama_server, "--aiperf-update")
+    recorded, measurements = run(tmp_path, embedding_server, "--aiperf-update")
     assert recorded.returncode == 0, recorded.stdout
     assert len([m for m in measurements if m["stored"]]) >= 7
 
-    checked, measurements = run(tmp_path, llama_server)
+    checked, measurements = run(tmp_path, embedding_server)
     print(checked.stdout)
     assert checked.returncode == 0, checked.stdout
     assert {m["verdict"] for m in measurements} <= {"pass", "inconclusive", "measured"}

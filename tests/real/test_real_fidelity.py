@@ -14,7 +14,7 @@ def test_messages_are_stamped_after_they_left_the_server_and_before_the_next_one
 ):
     from fidelity_real import measure
 
-    from pytest_aiperf.services.load_worker import LoadProcess
+    from pytest_aiperf.services.load_process import LoadProcess
 
     with LoadProcess(log_dir=tmp_path) as load:
         compared = measure(load, llama_server, concurrency=concurrency, requests=20, folder=tmp_path)
