@@ -22,7 +22,6 @@ class PluginType(enum.StrEnum):
     ENDPOINT = "endpoint"
     GPU_TELEMETRY_COLLECTOR = "gpu_telemetry_collector"
     METRIC = "metric"
-    PLOT_RENDERER = "plot_renderer"
     SAMPLER = "sampler"
     SERVICE = "service"
     TRANSPORT = "transport"
